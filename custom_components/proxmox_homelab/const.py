@@ -1,0 +1,67 @@
+"""Names and defaults shared by the whole integration. No logic."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+DOMAIN: Final = "proxmox_homelab"
+
+
+class Kind(StrEnum):
+    """The kinds of systems that a config entry can be about."""
+
+    PROXMOX = "proxmox"
+
+
+CONF_KIND: Final = "kind"
+
+# Connection and credentials of a Proxmox VE entry (entry.data).
+CONF_HOSTS: Final = "hosts"
+CONF_AUTH: Final = "auth"
+CONF_TOKEN: Final = "token"
+CONF_TOKEN_ID: Final = "token_id"
+CONF_TOKEN_SECRET: Final = "token_secret"
+CONF_FINGERPRINT: Final = "fingerprint"
+CONF_CA_PEM: Final = "ca_pem"
+CONF_LEVEL: Final = "level"
+CONF_MEMBER_FINGERPRINTS: Final = "member_fingerprints"
+
+
+class Auth(StrEnum):
+    """How a Proxmox VE entry proves who it is."""
+
+    TOKEN = "token"
+    PASSWORD = "password"
+
+
+# Tuning (entry.options).
+CONF_EXCLUDE_GUESTS: Final = "exclude_guests"
+CONF_EXCLUDE_TAGS: Final = "exclude_tags"
+CONF_EXCLUDE_POOLS: Final = "exclude_pools"
+CONF_INCLUDE_NEW: Final = "include_new"
+CONF_KNOWN_GUESTS: Final = "known_guests"
+CONF_INTERVAL_RESOURCES: Final = "interval_resources"
+CONF_INTERVAL_TASKS: Final = "interval_tasks"
+CONF_INTERVAL_NODES: Final = "interval_nodes"
+CONF_SHUTDOWN_TIMEOUT: Final = "shutdown_timeout"
+CONF_STORAGE_WARNING: Final = "storage_warning_percent"
+CONF_STORAGE_CRITICAL: Final = "storage_critical_percent"
+CONF_BACKUP_MAX_AGE: Final = "backup_max_age_hours"
+CONF_OWN_GUEST: Final = "own_guest"
+
+DEFAULT_PORT: Final = 8006
+# pvestatd refreshes what /cluster/resources shows every 10 s: faster is no use.
+DEFAULT_INTERVAL_RESOURCES: Final = 10
+DEFAULT_INTERVAL_TASKS: Final = 30
+DEFAULT_INTERVAL_NODES: Final = 60
+DEFAULT_SHUTDOWN_TIMEOUT: Final = 180
+DEFAULT_STORAGE_WARNING: Final = 85
+DEFAULT_STORAGE_CRITICAL: Final = 92
+# A weekly job plus a day of delay is still a fresh backup.
+DEFAULT_BACKUP_MAX_AGE: Final = 192
+
+INTERVAL_GUEST_CONFIG: Final = timedelta(minutes=15)
+INTERVAL_GUEST_INSIDE: Final = timedelta(minutes=10)
+INTERVAL_BACKUPS: Final = timedelta(hours=1)
+INTERVAL_PACKAGES: Final = timedelta(hours=6)
+INTERVAL_DISKS: Final = timedelta(hours=24)
