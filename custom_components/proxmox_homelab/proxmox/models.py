@@ -86,7 +86,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A row of type node of `/cluster/resources`."""
+    """A row of type node of `/cluster/resources`.
+
+    `unreachable_since` is when this side first saw it offline.
+    """
 
     name: str
     online: bool | None
@@ -98,6 +101,7 @@ class Node:
     root_total: int | None = None
     started_at: datetime | None = None
     ha_state: str | None = None
+    unreachable_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,8 @@ class Guest:
     `state` is None for a status that is not known (5 minutes after its node went
     silent, or a word this version does not know). `disk_used` is known for
     running containers only: the list always says 0 for a VM. The four counters
-    are bytes since the guest started.
+    are bytes since the guest started. `unreachable_since` is when this side first
+    saw its node offline or its row missing: the rest is then from before.
     """
 
     vmid: int
@@ -132,6 +137,7 @@ class Guest:
     disk_read: int | None = None
     disk_written: int | None = None
     started_at: datetime | None = None
+    unreachable_since: datetime | None = None
 
     @property
     def ref(self) -> GuestRef:
@@ -144,6 +150,7 @@ class Storage:
     """A storage: one row when local, all its rows as one when shared.
 
     `node` is None for a shared one. `available` is False when no node can use it.
+    `unreachable_since` is as in `Guest`.
     """
 
     name: str
@@ -154,6 +161,7 @@ class Storage:
     total: int | None = None
     content: tuple[str, ...] = ()
     plugin_type: str | None = None
+    unreachable_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +176,20 @@ class Resources:
     guests: dict[int, Guest]
     storages: dict[tuple[str | None, str], Storage]
     templates: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSummary:
+    """The headline of a cluster, counted over what the user keeps."""
+
+    vms_running: int
+    vms_total: int
+    containers_running: int
+    containers_total: int
+    nodes_online: int
+    nodes_total: int
+    cpu_percent: float | None = None
+    memory_percent: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
