@@ -1,0 +1,1 @@
+"""The simulated Proxmox VE: its state, its HTTPS API and its faults."""
