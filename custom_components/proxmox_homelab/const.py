@@ -34,6 +34,9 @@ class Auth(StrEnum):
     PASSWORD = "password"
 
 
+# The own guest as it was proven last, to prove it again with one request.
+CONF_LAST_OWN_GUEST: Final = "last_own_guest"
+
 # Tuning (entry.options).
 CONF_EXCLUDE_GUESTS: Final = "exclude_guests"
 CONF_EXCLUDE_TAGS: Final = "exclude_tags"
@@ -48,6 +51,19 @@ CONF_STORAGE_WARNING: Final = "storage_warning_percent"
 CONF_STORAGE_CRITICAL: Final = "storage_critical_percent"
 CONF_BACKUP_MAX_AGE: Final = "backup_max_age_hours"
 CONF_OWN_GUEST: Final = "own_guest"
+CONF_IMPORTANCE: Final = "importance"
+
+# What the user picks when Home Assistant does not run in the cluster at all.
+NO_OWN_GUEST: Final = 0
+
+
+class Importance(StrEnum):
+    """How much it matters that a guest runs; also the tags that say so."""
+
+    CRITICAL = "critical"
+    NORMAL = "normal"
+    NICE_TO_HAVE = "nice_to_have"
+
 
 DEFAULT_PORT: Final = 8006
 # pvestatd refreshes what /cluster/resources shows every 10 s: faster is no use.

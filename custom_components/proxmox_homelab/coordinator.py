@@ -60,7 +60,9 @@ def as_command_error(err: HomelabError) -> HomeAssistantError:
     return _translated(HomeAssistantError, err)
 
 
-def _translated(kind: type[HomeAssistantError], err: HomelabError) -> HomeAssistantError:
+def _translated(
+    kind: type[HomeAssistantError], err: HomelabError
+) -> HomeAssistantError:
     return kind(
         translation_domain=DOMAIN,
         translation_key=err.key,
@@ -122,9 +124,7 @@ class HomelabCoordinator[ItemT](DataUpdateCoordinator[dict[str, ItemT]]):
         Home Assistant polls only while a coordinator has listeners of its own; the
         listeners of items do not count as such.
         """
-        entry = self.config_entry
-        entry.async_on_unload(self.async_add_listener(lambda: None))
-        self.async_register_shutdown()
+        self.config_entry.async_on_unload(self.async_add_listener(lambda: None))
 
     @callback
     def async_add_item_listener(
@@ -250,9 +250,11 @@ class PartsCoordinator[PartT, ItemT](HomelabCoordinator[ItemT]):
 
     def _budget(self, parts: int) -> int:
         """Return how many parts one poll may ask: evenly spread over `max_age`."""
-        return -(-parts * int(self._tick.total_seconds()) // int(
-            self._max_age.total_seconds()
-        ))
+        return -(
+            -parts
+            * int(self._tick.total_seconds())
+            // int(self._max_age.total_seconds())
+        )
 
     @override
     async def async_fetch(self) -> dict[str, ItemT]:
@@ -271,6 +273,11 @@ class PartsCoordinator[PartT, ItemT](HomelabCoordinator[ItemT]):
         await self._async_ask([part])
         self.data = self.combine(self._answers)
         self._async_announce()
+
+    async def async_refresh_all(self) -> None:
+        """Ask every part now."""
+        self._asked_at.clear()
+        await self.async_refresh()
 
     def _due(self, parts: list[str]) -> list[str]:
         never = [part for part in parts if part not in self._asked_at]

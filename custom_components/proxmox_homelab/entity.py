@@ -3,11 +3,20 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, override
 
+from homeassistant.components.binary_sensor import BinarySensorEntityDescription
+from homeassistant.components.button import ButtonEntityDescription
+from homeassistant.components.select import SelectEntityDescription
+from homeassistant.components.sensor import SensorEntityDescription
+from homeassistant.components.switch import SwitchEntityDescription
+from homeassistant.components.update import UpdateEntityDescription
 from homeassistant.core import callback
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.typing import StateType
 
 # The sources' tables are made of these descriptions, so that a run-time import of
 # the sources' protocol would go in a circle.
@@ -24,6 +33,7 @@ class HomelabEntityDescription(EntityDescription):
     exists_fn: whether the entity makes sense for the item with this key, asked
         again whenever the shape of the source changes.
     attributes_fn: a few extra facts about the item, for people and automations.
+    source_attributes_fn: the same, from the item and what is around it.
     always_available: the row says something even while its item is out of reach.
     """
 
@@ -31,21 +41,94 @@ class HomelabEntityDescription(EntityDescription):
     kind: str
     exists_fn: Callable[[Any, str], bool] = lambda source, key: True
     attributes_fn: Callable[[Any], Mapping[str, Any]] | None = None
+    source_attributes_fn: Callable[[Any, Any], Mapping[str, Any]] | None = None
     always_available: bool = False
 
+    def attributes(self, source: Source, item: Any) -> dict[str, Any] | None:
+        """Return the extra facts about the item, None for a row without any."""
+        if self.attributes_fn is not None:
+            return dict(self.attributes_fn(item))
+        if self.source_attributes_fn is not None:
+            return dict(self.source_attributes_fn(source, item))
+        return None
 
-class HomelabEntity[DescriptionT: HomelabEntityDescription](Entity):
+
+@dataclass(frozen=True, kw_only=True)
+class HomelabSensorDescription(HomelabEntityDescription, SensorEntityDescription):
+    """A sensor: `value_fn` reads the item, `source_fn` also what is around it."""
+
+    value_fn: Callable[[Any], StateType | datetime] = lambda item: None
+    source_fn: Callable[[Any, Any], StateType | datetime] | None = None
+
+    def read(self, source: Source, item: Any) -> StateType | datetime:
+        """Return the state for the item."""
+        return self.source_fn(source, item) if self.source_fn else self.value_fn(item)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomelabBinarySensorDescription(
+    HomelabEntityDescription, BinarySensorEntityDescription
+):
+    """A binary sensor, read as a sensor is."""
+
+    value_fn: Callable[[Any], bool | None] = lambda item: None
+    source_fn: Callable[[Any, Any], bool | None] | None = None
+
+    def read(self, source: Source, item: Any) -> bool | None:
+        """Return the state for the item."""
+        return self.source_fn(source, item) if self.source_fn else self.value_fn(item)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomelabSwitchDescription(HomelabEntityDescription, SwitchEntityDescription):
+    """A switch: whether it is on, and the command for either way."""
+
+    value_fn: Callable[[Any], bool | None]
+    on_command: StrEnum
+    off_command: StrEnum
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomelabButtonDescription(HomelabEntityDescription, ButtonEntityDescription):
+    """A button: the command that a press is."""
+
+    command: StrEnum
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomelabSelectDescription(HomelabEntityDescription, SelectEntityDescription):
+    """A select: the chosen option, and what choosing another one does."""
+
+    current_fn: Callable[[Any, Any], str | None]
+    select_fn: Callable[[Any, str, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomelabUpdateDescription(HomelabEntityDescription, UpdateEntityDescription):
+    """An update: the two versions and the notes in Markdown.
+
+    installed_fn and latest_fn get the source, the key and the item.
+    """
+
+    installed_fn: Callable[[Any, str, Any], str | None]
+    latest_fn: Callable[[Any, str, Any], str | None]
+    notes_fn: Callable[[Any], str]
+
+
+class HomelabEntity(Entity):
     """An entity that shows one item of one section of a source.
 
     It writes its state only when what it shows has changed: most of what a poll
     brings concerns figures that nobody looks at.
     """
 
-    entity_description: DescriptionT
+    entity_description: HomelabEntityDescription
     _attr_has_entity_name = True
     _attr_should_poll = False
 
-    def __init__(self, source: Source, description: DescriptionT, key: str) -> None:
+    def __init__(
+        self, source: Source, description: HomelabEntityDescription, key: str
+    ) -> None:
         """Bind the row to the item `key`."""
         self.entity_description = description
         self.key = key
@@ -54,8 +137,7 @@ class HomelabEntity[DescriptionT: HomelabEntityDescription](Entity):
         self._shown: tuple[Any, ...] | None = None
         self._attr_unique_id = f"{source.entry.unique_id}_{key}_{description.key}"
         self._attr_device_info = source.device_info(key)
-        if description.translation_key is None and description.device_class is None:
-            self._attr_translation_key = description.key
+        self._attr_translation_key = description.translation_key or description.key
 
     @property
     def item(self) -> Any:
@@ -96,14 +178,13 @@ class HomelabEntity[DescriptionT: HomelabEntityDescription](Entity):
     def _refresh(self) -> bool:
         """Read the item again; say whether what is shown changes by it."""
         available = self.available
-        attributes: Mapping[str, Any] | None = None
+        attributes: dict[str, Any] | None = None
         value = None
         if available:
             value = self._read()
-            if (attributes_fn := self.entity_description.attributes_fn) is not None:
-                attributes = self._attr_extra_state_attributes = dict(
-                    attributes_fn(self.item)
-                )
+            attributes = self.entity_description.attributes(self._source, self.item)
+            if attributes is not None:
+                self._attr_extra_state_attributes = attributes
         shown = (available, value, attributes)
         changed = shown != self._shown
         self._shown = shown
@@ -132,9 +213,8 @@ def async_setup_rows[DescriptionT: HomelabEntityDescription](
     @callback
     def add_new() -> None:
         keys = source.item_keys()
-        known.intersection_update(
-            {pair for pair in known if pair[0] in keys.get(pair[0].split("/")[0], ())}
-        )
+        there = {key for kind in keys.values() for key in kind}
+        known.intersection_update({pair for pair in known if pair[0] in there})
         new = [
             (row, key)
             for row in rows

@@ -49,6 +49,9 @@ class Source(Protocol):
         Raises ConfigEntryNotReady, ConfigEntryAuthFailed or ConfigEntryError.
         """
 
+    async def async_fetch_details(self) -> None:
+        """Ask for what the entities can do without at first; raises nothing."""
+
     def item_keys(self) -> Mapping[str, set[str]]:
         """Return the keys of all items by kind, the first part of the key."""
 

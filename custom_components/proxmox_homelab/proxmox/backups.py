@@ -93,6 +93,24 @@ class BackupsCoordinator(
             return ()
         return await self._source.client.backups(node, storage.name)
 
+    def of_guest(self, vmid: int) -> tuple[Backup, ...]:
+        """Return the backups of a guest on all storages, newest first."""
+        never = dt_util.utc_from_timestamp(0)
+        found = [
+            backup
+            for answer in self._answers.values()
+            if isinstance(answer, tuple)
+            for backup in answer
+            if backup.vmid == vmid
+        ]
+        found.sort(key=lambda backup: backup.created_at or never, reverse=True)
+        return tuple(found)
+
+    def last_backup(self, vmid: int) -> Backup | None:
+        """Return the newest good backup of a guest."""
+        item = self.data.get(keys.guest_key(vmid))
+        return item.last if isinstance(item, GuestBackups) else None
+
     @override
     def combine(
         self, answers: Mapping[str, tuple[Backup, ...] | BackupCoverage | None]

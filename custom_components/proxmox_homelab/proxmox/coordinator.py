@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from time import perf_counter
 from typing import TYPE_CHECKING, override
 
 from homeassistant.core import callback
@@ -67,11 +68,14 @@ class ResourcesCoordinator(HomelabCoordinator[Item]):
         self._source = source
         self.resources: Resources | None = None
         self.missing: dict[str, int] = {}
+        self._response_ms: int | None = None
         self._fresh: dict[str, tuple[Guest, datetime]] = {}
 
     @override
     async def async_fetch(self) -> dict[str, Item]:
+        started = perf_counter()
         resources = await self._source.client.resources(self.resources)
+        self._response_ms = round((perf_counter() - started) * 100) * 10
         self.resources = resources
         data = self._view(resources)
         await self._source.async_confirm_gone(data)
@@ -120,13 +124,17 @@ class ResourcesCoordinator(HomelabCoordinator[Item]):
                 continue
             key = keys.guest_key(guest.vmid)
             since = self._unreachable_since(key, now) if guest.node in offline else None
-            data[key] = self._named(key, _marked(self._freshest(key, guest, now), since))
+            data[key] = self._named(
+                key, _marked(self._freshest(key, guest, now), since)
+            )
         for storage in resources.storages.values():
             key = keys.storage_key(storage)
-            since = self._unreachable_since(key, now) if storage.node in offline else None
+            since = (
+                self._unreachable_since(key, now) if storage.node in offline else None
+            )
             data[key] = _marked(storage, since)
         self._keep_missing(data, now)
-        data[keys.CLUSTER] = _summary(data.values())
+        data[keys.CLUSTER] = _summary(data.values(), self._response_ms)
         return data
 
     def _keep_missing(self, data: dict[str, Item], now: datetime) -> None:
@@ -137,8 +145,11 @@ class ResourcesCoordinator(HomelabCoordinator[Item]):
             if isinstance(item, Guest) and not self._source.keeps(item):
                 del self.missing[key]
                 continue
-            if not isinstance(item, ClusterSummary):
-                data[key] = _marked(item, self._unreachable_since(key, now))
+            since = self._unreachable_since(key, now)
+            match item:
+                # One branch per model, for the sake of the type checker.
+                case Guest() | Node() | Storage():
+                    data[key] = replace(item, unreachable_since=since)
 
     def _unreachable_since(self, key: str, now: datetime) -> datetime:
         before = self.data.get(key)
@@ -174,7 +185,7 @@ def _marked[T: (Node, Guest, Storage)](item: T, since: datetime | None) -> T:
     return replace(item, unreachable_since=since)
 
 
-def _summary(items: Collection[Item]) -> ClusterSummary:
+def _summary(items: Collection[Item], response_ms: int | None) -> ClusterSummary:
     guests = [item for item in items if isinstance(item, Guest)]
     nodes = [item for item in items if isinstance(item, Node)]
     vms = [guest for guest in guests if guest.type is GuestType.VM]
@@ -189,6 +200,7 @@ def _summary(items: Collection[Item]) -> ClusterSummary:
         nodes_total=len(nodes),
         cpu_percent=_weighted_cpu(nodes),
         memory_percent=_memory_share(nodes),
+        response_ms=response_ms,
     )
 
 
@@ -212,7 +224,9 @@ def _memory_share(nodes: Iterable[Node]) -> float | None:
     ]
     if not sizes:
         return None
-    return round(100 * sum(used for used, _ in sizes) / sum(all_ for _, all_ in sizes), 1)
+    return round(
+        100 * sum(used for used, _ in sizes) / sum(all_ for _, all_ in sizes), 1
+    )
 
 
 class ClusterCoordinator(HomelabCoordinator[ClusterStatus]):

@@ -252,6 +252,10 @@ class DisksCoordinator(_NodePartsCoordinator[tuple[Disk, ...], Disk]):
     def _is_wanted(self, node: str) -> bool:
         return self._source.allows(f"/nodes/{node}", "Sys.Audit")
 
+    def disk(self, key: str) -> Disk:
+        """Return the disk with this key."""
+        return self.data[key]
+
     @override
     def combine(self, answers: Mapping[str, tuple[Disk, ...]]) -> dict[str, Disk]:
         return {

@@ -46,3 +46,10 @@ def vmid_of(key: str) -> int:
 def node_of(key: str) -> str:
     """Return the node's name in the key of a node."""
     return key.removeprefix("node/")
+
+
+def parent_of(key: str) -> str:
+    """Return the key whose reachability decides: a disk's is that of its node."""
+    if kind_of(key) == "disk":
+        return node_key(key.split("/")[1])
+    return key

@@ -61,6 +61,13 @@ class NodeCommand(StrEnum):
     SUSPEND_ALL = "suspend_all"
 
 
+class GuestJob(StrEnum):
+    """What can be made of a guest with defaults, without further questions."""
+
+    SNAPSHOT = "snapshot"
+    BACKUP = "backup"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestRef:
     """Where a guest is reached now: the node changes when the guest moves."""
@@ -180,7 +187,10 @@ class Resources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSummary:
-    """The headline of a cluster, counted over what the user keeps."""
+    """The headline of a cluster, counted over what the user keeps.
+
+    `response_ms` is how long the list took to arrive, rounded to 10 ms.
+    """
 
     vms_running: int
     vms_total: int
@@ -190,6 +200,7 @@ class ClusterSummary:
     nodes_total: int
     cpu_percent: float | None = None
     memory_percent: float | None = None
+    response_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,6 +430,20 @@ class BackupCoverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permissions:
-    """`GET /access/permissions`: path -> privileges that hold there."""
+    """`GET /access/permissions`: path -> privilege -> whether it holds below, too."""
 
-    paths: dict[str, frozenset[str]]
+    paths: dict[str, dict[str, bool]]
+
+    def allows(self, path: str, privilege: str) -> bool:
+        """Say whether `privilege` holds on `path`.
+
+        The answer lists every path that an ACL or a pool names. Rights on a deeper
+        path replace the inherited ones, so the nearest listed path decides alone.
+        """
+        if (held := self.paths.get(path)) is not None:
+            return privilege in held
+        while path != "/":
+            path = path.rpartition("/")[0] or "/"
+            if (held := self.paths.get(path)) is not None:
+                return held.get(privilege, False)
+        return False

@@ -1,0 +1,101 @@
+"""What every command has in common: consent, deadline, outcome and errors."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from homeassistant.exceptions import ServiceValidationError
+
+from ..const import DOMAIN
+from ..coordinator import as_command_error
+from ..errors import AuthenticationError, HomelabError
+from ..guard import Consent, Reason, Refusal
+from ..proxmox.models import Guest, TaskResult
+from ..proxmox.source import ProxmoxSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a command is to be carried out.
+
+    wait: until its task has ended, else only until it was accepted.
+    timeout: seconds that a guest gets to shut down, None for the entry's option.
+    """
+
+    consent: Consent = field(default_factory=Consent)
+    wait: bool = True
+    timeout: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a command ended, as actions report it.
+
+    task: the UPID, None where the cluster makes no task of it.
+    exit_status: what the task says, "running" when nobody waited for it and
+        "already" when there was nothing to do.
+    seconds: how long it took, seen from here.
+    log: the last lines of the task's log.
+    """
+
+    task: str | None = None
+    exit_status: str = "OK"
+    seconds: float = 0.0
+    log: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, result: TaskResult) -> Outcome:
+        """Return the outcome of a task that was waited for."""
+        return cls(
+            task=result.upid,
+            exit_status=result.exit_status,
+            seconds=round(result.seconds, 1),
+            log=result.log,
+        )
+
+
+ALREADY = Outcome(exit_status="already")
+
+
+def refuse(refusal: Refusal | None) -> None:
+    """Raise the refusal as what a person reads, do nothing without one."""
+    if refusal is not None:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key=refusal.reason,
+            translation_placeholders=refusal.placeholders,
+        )
+
+
+@asynccontextmanager
+async def translated(source: ProxmoxSource) -> AsyncGenerator[None]:
+    """Turn the errors of the client into what a command raises."""
+    try:
+        yield
+    except HomelabError as err:
+        if isinstance(err, AuthenticationError):
+            source.entry.async_start_reauth(source.hass)
+        raise as_command_error(err) from err
+
+
+async def async_fresh_guest(source: ProxmoxSource, vmid: int) -> Guest:
+    """Return the guest as it is this moment: the list is up to 20 s old."""
+    guest = source.guest(vmid)
+    if guest is None:
+        refuse(Refusal(reason=Reason.UNKNOWN_GUEST, placeholders={"vmid": str(vmid)}))
+    elif guest.unreachable_since is not None:
+        return guest
+    async with translated(source):
+        fresh = await source.async_refresh_guest(vmid)
+    assert fresh is not None
+    return fresh
+
+
+async def async_finish(
+    source: ProxmoxSource, upid: str, options: Options, deadline: float
+) -> Outcome:
+    """Wait for the task, if that is wanted, at most `deadline` seconds."""
+    if not options.wait:
+        return Outcome(task=upid, exit_status="running")
+    result = await source.client.wait_for_task(upid, deadline_seconds=deadline)
+    return Outcome.of(result)

@@ -1,0 +1,53 @@
+"""What the entity tables of a cluster share."""
+
+from typing import Any, Final
+
+from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
+from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfInformation
+
+from ...entity import HomelabSensorDescription
+
+# A reading for people who look closer: registered, and off until somebody wants it.
+ON_REQUEST: Final[dict[str, Any]] = {
+    "entity_category": EntityCategory.DIAGNOSTIC,
+    "entity_registry_enabled_default": False,
+}
+
+# Whatever cuts power: neither an area nor a voice command reaches this category.
+POWER: Final[dict[str, Any]] = {"entity_category": EntityCategory.CONFIG}
+POWER_ON_REQUEST: Final[dict[str, Any]] = {
+    **POWER,
+    "entity_registry_enabled_default": False,
+}
+
+
+def share(used: int | None, total: int | None) -> float | None:
+    """Return how much of `total` is used, in percent."""
+    if used is None or not total:
+        return None
+    return round(100 * used / total, 1)
+
+
+def percent_row(**row: Any) -> HomelabSensorDescription:
+    """Return a row for a share in percent."""
+    return HomelabSensorDescription(
+        native_unit_of_measurement=PERCENTAGE,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        **row,
+    )
+
+
+def size_row(
+    *, state_class: SensorStateClass = SensorStateClass.MEASUREMENT, **row: Any
+) -> HomelabSensorDescription:
+    """Return a row on request for a size in bytes, shown in GiB."""
+    return HomelabSensorDescription(
+        device_class=SensorDeviceClass.DATA_SIZE,
+        native_unit_of_measurement=UnitOfInformation.BYTES,
+        suggested_unit_of_measurement=UnitOfInformation.GIBIBYTES,
+        suggested_display_precision=2,
+        state_class=state_class,
+        **ON_REQUEST,
+        **row,
+    )

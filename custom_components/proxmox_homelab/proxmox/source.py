@@ -1,0 +1,445 @@
+"""A Proxmox VE cluster as a source: its sections, devices, rights and own guest."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import Platform
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.device_registry import DeviceEntry, DeviceInfo
+from homeassistant.util import dt as dt_util
+
+from ..const import (
+    CONF_BACKUP_MAX_AGE,
+    CONF_IMPORTANCE,
+    CONF_INTERVAL_NODES,
+    CONF_INTERVAL_RESOURCES,
+    CONF_INTERVAL_TASKS,
+    CONF_LAST_OWN_GUEST,
+    CONF_OWN_GUEST,
+    DEFAULT_BACKUP_MAX_AGE,
+    DEFAULT_INTERVAL_NODES,
+    DEFAULT_INTERVAL_RESOURCES,
+    DEFAULT_INTERVAL_TASKS,
+    NO_OWN_GUEST,
+    Importance,
+)
+from ..coordinator import HomelabCoordinator, as_update_error
+from ..errors import HomelabError, NotFoundError
+from ..own_guest import UNKNOWN, OwnGuest
+from . import keys
+from .backups import BackupsCoordinator
+from .connect import async_create_client
+from .coordinator import (
+    ClusterCoordinator,
+    Item,
+    PermissionsCoordinator,
+    ResourcesCoordinator,
+    TasksCoordinator,
+)
+from .details import (
+    CareCoordinator,
+    ConfigsCoordinator,
+    DisksCoordinator,
+    InsideCoordinator,
+    NodesCoordinator,
+    PackagesCoordinator,
+    SnapshotsCoordinator,
+)
+from .devices import Devices, key_of
+from .entities import TABLES
+from .evidence import async_find_own_guest
+from .forecast import Forecast
+from .models import Guest, GuestRef, GuestState, GuestType, Node, Task, Version
+from .selection import Selection
+
+# A row has to be missing in that many complete lists before it may be gone.
+_LISTS_TO_BE_GONE = 2
+
+
+class ProxmoxSource:
+    """A cluster, or a single host, behind one config entry."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+        """Prepare the sections; nothing is asked yet."""
+        self.hass = hass
+        self.entry = entry
+        self.client = async_create_client(hass, entry.data)
+        self.version = Version(release="", version="")
+        self.own_guest: OwnGuest = UNKNOWN
+        self._own_guest_searched = False
+        self._shape: tuple[Any, ...] = ()
+        self._shape_listeners: list[CALLBACK_TYPE] = []
+        self._selection = Selection(entry.options)
+        self.resources = ResourcesCoordinator(
+            self, self._seconds(CONF_INTERVAL_RESOURCES, DEFAULT_INTERVAL_RESOURCES)
+        )
+        self.cluster = ClusterCoordinator(self)
+        self.permissions = PermissionsCoordinator(self)
+        self.tasks = TasksCoordinator(
+            self,
+            self._seconds(CONF_INTERVAL_TASKS, DEFAULT_INTERVAL_TASKS),
+            self._async_task_finished,
+        )
+        self.nodes = NodesCoordinator(
+            self, self._seconds(CONF_INTERVAL_NODES, DEFAULT_INTERVAL_NODES)
+        )
+        self.configs = ConfigsCoordinator(self)
+        self.inside = InsideCoordinator(self)
+        self.snapshots = SnapshotsCoordinator(self)
+        self.backups = BackupsCoordinator(
+            self,
+            timedelta(
+                hours=entry.options.get(CONF_BACKUP_MAX_AGE, DEFAULT_BACKUP_MAX_AGE)
+            ),
+        )
+        self.packages = PackagesCoordinator(self)
+        self.disks = DisksCoordinator(self)
+        self.care = CareCoordinator(self)
+        self.coordinators: Mapping[str, HomelabCoordinator[Any]] = {
+            section.section: section
+            for section in (
+                self.resources,
+                self.cluster,
+                self.permissions,
+                self.tasks,
+                self.nodes,
+                self.configs,
+                self.inside,
+                self.snapshots,
+                self.backups,
+                self.packages,
+                self.disks,
+                self.care,
+            )
+        }
+        self.devices = Devices(self)
+        self.forecast = Forecast()
+
+    def _seconds(self, option: str, default: int) -> timedelta:
+        return timedelta(seconds=self.entry.options.get(option, default))
+
+    # --- life -----------------------------------------------------------------
+
+    async def async_start(self) -> None:
+        """Get the list, the rights and the quorum; the details come afterwards."""
+        await self.resources.async_config_entry_first_refresh()
+        try:
+            self.version = await self.client.version()
+        except HomelabError as err:
+            raise as_update_error(err) from err
+        await self.cluster.async_refresh()
+        await self.permissions.async_refresh()
+        await self._async_confirm_last_own_guest()
+        self.devices.async_update()
+        for section in self.coordinators.values():
+            section.async_keep_polling()
+        for section in (self.resources, self.configs, self.disks, self.permissions):
+            self.entry.async_on_unload(
+                section.async_add_listener(self._async_shape_may_have_changed)
+            )
+
+    async def async_fetch_details(self) -> None:
+        """Ask for what the entities can do without at first, section by section."""
+        for section in (
+            self.configs,
+            self.tasks,
+            self.nodes,
+            self.backups,
+            self.packages,
+            self.disks,
+            self.inside,
+            self.snapshots,
+            self.care,
+        ):
+            await section.async_refresh()
+            if section is self.configs and not self.own_guest.is_certain:
+                await self._async_search_own_guest()
+
+    # --- what the protocol of a source asks -----------------------------------
+
+    @property
+    def inventory(self) -> ResourcesCoordinator:
+        """The section that says which items exist."""
+        return self.resources
+
+    @property
+    def tables(self) -> Mapping[Platform, tuple[Any, ...]]:
+        """The entity rows by platform."""
+        return TABLES
+
+    def item_keys(self) -> Mapping[str, set[str]]:
+        """Return the keys of all items by kind."""
+        found: dict[str, set[str]] = {}
+        for key in (*self.resources.data, *self.disks.data):
+            found.setdefault(keys.kind_of(key), set()).add(key)
+        return found
+
+    def is_reachable(self, key: str) -> bool:
+        """Say whether what is known of the item is from now."""
+        if not self.resources.last_update_success:
+            return False
+        item = self.resources.data.get(keys.parent_of(key))
+        return item is not None and getattr(item, "unreachable_since", None) is None
+
+    def device_info(self, key: str) -> DeviceInfo:
+        """Return the device of the item."""
+        return self.devices.info(key)
+
+    def async_on_shape_change(self, update: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call back when items came or went, or what is possible with them changed."""
+        self._shape_listeners.append(update)
+        return lambda: self._shape_listeners.remove(update)
+
+    def may_remove_device(self, device: DeviceEntry) -> bool:
+        """Say whether the cluster does not have the device any more."""
+        key = key_of(device)
+        return key is not None and not any(
+            key in known for known in self.item_keys().values()
+        )
+
+    # --- what is known of the cluster -----------------------------------------
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether this is more than a single host."""
+        status = self.cluster.status
+        return status is not None and status.name is not None
+
+    @property
+    def is_quorate(self) -> bool:
+        """Whether the cluster can be changed; without an answer it is not assumed."""
+        status = self.cluster.status
+        return status is not None and status.quorate
+
+    def guest(self, vmid: int) -> Guest | None:
+        """Return the guest as it is known now."""
+        item = self.resources.data.get(keys.guest_key(vmid))
+        return item if isinstance(item, Guest) else None
+
+    def node(self, name: str) -> Node | None:
+        """Return the node as it is known now."""
+        item = self.resources.data.get(keys.node_key(name))
+        return item if isinstance(item, Node) else None
+
+    def running_on(self, node: str) -> list[Guest]:
+        """Return the guests that run on the node."""
+        return [
+            guest
+            for guest in self.resources.guests().values()
+            if guest.node == node and guest.state is GuestState.RUNNING
+        ]
+
+    def online_node(self, among: Iterable[str] = ()) -> str | None:
+        """Return a node that is online, one of `among` if any are given."""
+        nodes = self.resources.nodes()
+        return next(
+            (name for name in (*among, *nodes) if name in nodes and nodes[name].online),
+            None,
+        )
+
+    def keeps(self, guest: Guest) -> bool:
+        """Say whether the user wants to see the guest."""
+        return self._selection.keeps(guest)
+
+    def allows(self, path: str, privilege: str) -> bool:
+        """Say whether the access holds a privilege; unknown is left to the cluster."""
+        permissions = self.permissions.data.get(keys.CLUSTER)
+        return permissions is None or permissions.allows(path, privilege)
+
+    def importance(self, guest: Guest) -> Importance:
+        """Return how important a guest is: the user's choice, a tag, else normal."""
+        chosen = self.entry.options.get(CONF_IMPORTANCE, {}).get(str(guest.vmid))
+        for candidate in (chosen, *(tag.replace("-", "_") for tag in guest.tags)):
+            if candidate in Importance:
+                return Importance(candidate)
+        return Importance.NORMAL
+
+    @callback
+    def async_set_importance(self, vmid: int, importance: Importance) -> None:
+        """Remember the user's choice."""
+        chosen = self.entry.options.get(CONF_IMPORTANCE, {})
+        self.hass.config_entries.async_update_entry(
+            self.entry,
+            options={
+                **self.entry.options,
+                CONF_IMPORTANCE: {**chosen, str(vmid): importance.value},
+            },
+        )
+
+    # --- what commands need ----------------------------------------------------
+
+    async def async_refresh_guest(self, vmid: int) -> Guest | None:
+        """Ask the guest itself how it is, and show it before the list catches up."""
+        if (guest := self.guest(vmid)) is None:
+            return None
+        fresh = await self.client.guest_status(guest)
+        self.resources.async_set_guest(fresh)
+        return fresh
+
+    @callback
+    def _async_task_finished(self, task: Task) -> None:
+        self.entry.async_create_background_task(
+            self.hass, self._async_follow(task), f"{self.entry.title} {task.type}"
+        )
+
+    async def _async_follow(self, task: Task) -> None:
+        """Refresh what a task of anybody may have changed."""
+        try:
+            if task.type == "vzdump":
+                await self.backups.async_refresh_all()
+            elif task.type == "aptupdate":
+                await self.packages.async_refresh_part(task.node)
+            elif task.guest is not None and self.guest(task.guest) is not None:
+                await self.async_refresh_guest(task.guest)
+                key = keys.guest_key(task.guest)
+                await self.configs.async_refresh_part(key)
+                if self.snapshots.has_item_listeners(key):
+                    await self.snapshots.async_refresh_part(key)
+        except HomelabError:
+            # The next poll tells the same, or which fault keeps it from telling.
+            return
+
+    # --- coming and going --------------------------------------------------------
+
+    async def async_confirm_gone(self, data: dict[str, Item]) -> None:
+        """Drop from `data` what the cluster confirms not to have any more.
+
+        A row can also be missing because a privilege was lost or a node is off, so
+        two complete and quorate lists are the first condition and a direct question
+        is the second.
+        """
+        if not self.is_quorate or not all(
+            item.online for item in data.values() if isinstance(item, Node)
+        ):
+            return
+        for key in self.devices.keys() - data.keys() - self.disks.data.keys():
+            if keys.kind_of(key) != "disk":
+                self.resources.missing.setdefault(key, _LISTS_TO_BE_GONE)
+        for key, lists in list(self.resources.missing.items()):
+            if lists >= _LISTS_TO_BE_GONE and await self._async_is_gone(key):
+                data.pop(key, None)
+                del self.resources.missing[key]
+                self.devices.async_remove(key)
+
+    async def _async_is_gone(self, key: str) -> bool:
+        kind = keys.kind_of(key)
+        try:
+            if kind == "guest":
+                return await self._async_is_guest_gone(keys.vmid_of(key))
+            if kind == "node":
+                status = await self.client.cluster_status()
+                return keys.node_of(key) not in {m.name for m in status.members}
+            if kind == "storage":
+                await self.permissions.async_refresh()
+                name = key.rpartition("/")[2]
+                return self.permissions.last_update_success and self.allows(
+                    f"/storage/{name}", "Datastore.Audit"
+                )
+        except HomelabError:
+            return False
+        return False
+
+    async def _async_is_guest_gone(self, vmid: int) -> bool:
+        """Ask for the guest itself: "does not exist" differs from "not allowed"."""
+        guest = self.guest(vmid)
+        node = guest.node if guest else self.online_node()
+        if node is None:
+            return False
+        for kind in (guest.type,) if guest else GuestType:
+            try:
+                await self.client.guest_config(
+                    GuestRef(vmid=vmid, type=kind, node=node)
+                )
+            except NotFoundError:
+                continue
+            return False
+        return True
+
+    @callback
+    def _async_shape_may_have_changed(self) -> None:
+        self.devices.async_update()
+        self.forecast.note(self.resources.storages(), dt_util.utcnow())
+        shape = (
+            self.resources.data.keys() | self.disks.data.keys(),
+            self.permissions.data.get(keys.CLUSTER),
+            self.own_guest,
+            self.is_own_guest_settled,
+        )
+        if shape != self._shape:
+            self._shape = shape
+            for update in tuple(self._shape_listeners):
+                update()
+
+    # --- the own guest -----------------------------------------------------------
+
+    @property
+    def is_own_guest_settled(self) -> bool:
+        """Whether the search for the own guest has come to an end, found or not."""
+        return self._own_guest_searched or self.own_guest.is_certain
+
+    def is_own_guest(self, vmid: int) -> bool:
+        """Say whether the guest is known to run this Home Assistant."""
+        return self.own_guest.vmid == vmid
+
+    @property
+    def own_node(self) -> str | None:
+        """The node that runs the own guest now."""
+        if self.own_guest.vmid is None:
+            return None
+        guest = self.guest(self.own_guest.vmid)
+        return None if guest is None else guest.node
+
+    async def _async_confirm_last_own_guest(self) -> None:
+        """Prove the own guest of last time again, with one request."""
+        picked = self.entry.options.get(CONF_OWN_GUEST)
+        if picked is not None:
+            vmid = None if picked == NO_OWN_GUEST else picked
+            self.own_guest = OwnGuest(vmid=vmid, picked=True)
+            return
+        last = self.guest(self.entry.data.get(CONF_LAST_OWN_GUEST, NO_OWN_GUEST))
+        if last is not None:
+            self.own_guest = await async_find_own_guest(self.hass, self.client, [last])
+
+    async def _async_search_own_guest(self) -> None:
+        """Compare all running guests with this host."""
+        guests = self.resources.guests()
+        configs = {config.vmid: config for config in self.configs.data.values()}
+        self._async_set_own_guest(
+            await async_find_own_guest(self.hass, self.client, guests.values(), configs)
+        )
+
+    @callback
+    def _async_set_own_guest(self, found: OwnGuest) -> None:
+        self.own_guest = found
+        self._own_guest_searched = True
+        if found.vmid not in (None, self.entry.data.get(CONF_LAST_OWN_GUEST)):
+            self.hass.config_entries.async_update_entry(
+                self.entry, data={**self.entry.data, CONF_LAST_OWN_GUEST: found.vmid}
+            )
+        self._async_shape_may_have_changed()
+
+    # --- for people who look for a fault -------------------------------------------
+
+    def diagnostics(self) -> dict[str, Any]:
+        """Return how each section fares and what it knows; names stay, secrets not."""
+        return {
+            "version": self.version.version,
+            "sections": {
+                name: {
+                    "healthy": section.last_update_success,
+                    "error": type(section.last_error).__name__
+                    if section.last_error
+                    else None,
+                    "items": len(section.data),
+                }
+                for name, section in self.coordinators.items()
+            },
+            "own_guest": {
+                "vmid": self.own_guest.vmid,
+                "picked": self.own_guest.picked,
+                "proofs": sorted(self.own_guest.proofs),
+                "candidates": list(self.own_guest.candidates),
+            },
+        }
