@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 import logging
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, override
 
 from homeassistant.config_entries import ConfigEntry
@@ -283,9 +283,7 @@ class PartsCoordinator[PartT, ItemT](HomelabCoordinator[ItemT]):
         never = [part for part in parts if part not in self._asked_at]
         # Half a tick of tolerance: polls do not come at the exact second.
         oldest_allowed = (
-            self.hass.loop.time()
-            - self._max_age.total_seconds()
-            + self._tick.total_seconds() / 2
+            monotonic() - self._max_age.total_seconds() + self._tick.total_seconds() / 2
         )
         due = sorted(
             (self._asked_at[part], part)
@@ -309,7 +307,7 @@ class PartsCoordinator[PartT, ItemT](HomelabCoordinator[ItemT]):
                 raise err
 
     async def _async_ask_part(self, part: str) -> HomelabError | None:
-        self._asked_at[part] = self.hass.loop.time()
+        self._asked_at[part] = monotonic()
         try:
             self._answers[part] = await self.async_fetch_part(part)
         except HomelabError as err:

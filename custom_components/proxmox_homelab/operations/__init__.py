@@ -20,7 +20,8 @@ __all__ = ["Options", "Outcome", "async_execute"]
 async def async_execute(source: Source, key: str, command: StrEnum) -> Outcome:
     """Carry out the command of a switch or a button on the item `key`."""
     options = Options()
-    assert isinstance(source, ProxmoxSource)
+    if not isinstance(source, ProxmoxSource):
+        raise TypeError(source)
     match command:
         case GuestCommand():
             return await async_guest_power(source, keys.vmid_of(key), command, options)

@@ -57,14 +57,19 @@ class Outcome:
 ALREADY = Outcome(exit_status="already")
 
 
+def refused(refusal: Refusal) -> ServiceValidationError:
+    """Return the refusal as what a person reads."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=refusal.reason,
+        translation_placeholders=refusal.placeholders,
+    )
+
+
 def refuse(refusal: Refusal | None) -> None:
-    """Raise the refusal as what a person reads, do nothing without one."""
+    """Raise the refusal, do nothing without one."""
     if refusal is not None:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key=refusal.reason,
-            translation_placeholders=refusal.placeholders,
-        )
+        raise refused(refusal)
 
 
 @asynccontextmanager
@@ -82,13 +87,13 @@ async def async_fresh_guest(source: ProxmoxSource, vmid: int) -> Guest:
     """Return the guest as it is this moment: the list is up to 20 s old."""
     guest = source.guest(vmid)
     if guest is None:
-        refuse(Refusal(reason=Reason.UNKNOWN_GUEST, placeholders={"vmid": str(vmid)}))
-    elif guest.unreachable_since is not None:
+        raise refused(
+            Refusal(reason=Reason.UNKNOWN_GUEST, placeholders={"vmid": str(vmid)})
+        )
+    if guest.unreachable_since is not None:
         return guest
     async with translated(source):
-        fresh = await source.async_refresh_guest(vmid)
-    assert fresh is not None
-    return fresh
+        return await source.async_refresh_guest(guest)
 
 
 async def async_finish(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -38,6 +38,7 @@ from .core import (
     async_finish,
     async_fresh_guest,
     refuse,
+    refused,
     translated,
 )
 
@@ -98,8 +99,8 @@ async def _async_follow_ha(
     """Wait for the real state: the task of an HA-managed guest ends at once."""
     until = monotonic() + _HA_SECONDS
     while monotonic() < until:
-        fresh = await source.async_refresh_guest(guest.vmid)
-        if fresh is not None and fresh.state in target:
+        fresh = await source.async_refresh_guest(guest)
+        if fresh.state in target:
             return
         await asyncio.sleep(_HA_POLL_SECONDS)
     raise TaskTimeoutError(
@@ -117,9 +118,9 @@ async def async_migrate(
     refuse(check_guest(source, guest, "VM.Migrate"))
     target = source.node(node)
     if target is None:
-        refuse(Refusal(reason=Reason.UNKNOWN_NODE, placeholders={"node": node}))
-    elif not target.online:
-        refuse(
+        raise refused(Refusal(reason=Reason.UNKNOWN_NODE, placeholders={"node": node}))
+    if not target.online:
+        raise refused(
             Refusal(
                 reason=Reason.NODE_OFFLINE,
                 placeholders={"guest": title(guest), "node": node},
@@ -179,7 +180,7 @@ async def async_create_snapshot(
     text = f"{SNAPSHOT_MARK}: {description}" if description else SNAPSHOT_MARK
     async with _refreshing(source, guest):
         if not await source.client.snapshot_feasible(guest.ref):
-            refuse(
+            raise refused(
                 Refusal(
                     reason=Reason.NO_SNAPSHOTS, placeholders={"guest": title(guest)}
                 )
@@ -238,8 +239,7 @@ async def async_rollback_snapshot(
     async with _refreshing(source, guest):
         await _async_require_snapshot(source, guest, name)
         upid = await source.client.rollback_snapshot(guest.ref, name, start=start)
-        outcome = await async_finish(source, upid, options, _SNAPSHOT_SECONDS)
-    return outcome
+        return await async_finish(source, upid, options, _SNAPSHOT_SECONDS)
 
 
 async def _async_require_snapshot(
@@ -247,7 +247,7 @@ async def _async_require_snapshot(
 ) -> None:
     names = {snapshot.name for snapshot in await source.client.snapshots(guest.ref)}
     if name not in names:
-        refuse(
+        raise refused(
             Refusal(
                 reason=Reason.UNKNOWN_SNAPSHOT,
                 placeholders={
@@ -285,12 +285,11 @@ async def async_create_backup(
         refuse(check_cutting(source, guest, options.consent))
     storage = storage or _backup_storage(source, guest)
     if storage is None:
-        refuse(
+        raise refused(
             Refusal(
                 reason=Reason.NO_BACKUP_STORAGE, placeholders={"guest": title(guest)}
             )
         )
-        raise AssertionError
     async with _refreshing(source, guest):
         upid = await source.client.create_backup(
             guest.ref,
@@ -350,8 +349,6 @@ async def _refreshing(source: ProxmoxSource, guest: Guest) -> AsyncGenerator[Non
         async with translated(source):
             yield
     finally:
-        try:
-            await source.async_refresh_guest(guest.vmid)
-        except HomelabError:
-            # What went wrong is told by the command or by the next poll.
-            pass
+        # What went wrong is told by the command itself or by the next poll.
+        with suppress(HomelabError):
+            await source.async_refresh_guest(guest)

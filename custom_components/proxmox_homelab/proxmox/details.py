@@ -19,7 +19,7 @@ from ..const import (
     INTERVAL_SNAPSHOTS,
 )
 from ..coordinator import PartsCoordinator
-from ..errors import PermissionDeniedError
+from ..errors import NotFoundError, PermissionDeniedError
 from . import keys
 from .coordinator import Section
 from .models import (
@@ -74,8 +74,9 @@ class _GuestPartsCoordinator[ItemT](PartsCoordinator[ItemT, ItemT]):
 
     @override
     async def async_fetch_part(self, part: str) -> ItemT:
-        guest = self._source.resources.data[part]
-        assert isinstance(guest, Guest)
+        guest = self._source.guest(keys.vmid_of(part))
+        if guest is None:
+            raise NotFoundError(f"{part} is gone")
         return await self._async_fetch_guest(guest)
 
     @abstractmethod

@@ -278,10 +278,10 @@ class GuestConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestInside:
-    """What a guest says from inside: agent of a VM, interfaces of a container.
+    r"""What a guest says from inside: agent of a VM, interfaces of a container.
 
     Loopback and link-local addresses are left out. The disk is `/mnt/data` for
-    Home Assistant OS, else the root file system (`C:\\` on Windows).
+    Home Assistant OS, else the root file system (`C:\` on Windows).
     """
 
     vmid: int

@@ -270,11 +270,17 @@ class ProxmoxSource:
 
     # --- what commands need ----------------------------------------------------
 
-    async def async_refresh_guest(self, vmid: int) -> Guest | None:
+    async def async_refresh_guest(self, guest: Guest) -> Guest:
         """Ask the guest itself how it is, and show it before the list catches up."""
-        if (guest := self.guest(vmid)) is None:
-            return None
-        fresh = await self.client.guest_status(guest)
+        try:
+            fresh = await self.client.guest_status(guest)
+        except NotFoundError:
+            # It moved since the last list, or it is gone: the list knows which.
+            await self.resources.async_refresh()
+            moved = self.guest(guest.vmid)
+            if moved is None or moved.node == guest.node:
+                raise
+            fresh = await self.client.guest_status(moved)
         self.resources.async_set_guest(fresh)
         return fresh
 
@@ -291,9 +297,9 @@ class ProxmoxSource:
                 await self.backups.async_refresh_all()
             elif task.type == "aptupdate":
                 await self.packages.async_refresh_part(task.node)
-            elif task.guest is not None and self.guest(task.guest) is not None:
-                await self.async_refresh_guest(task.guest)
-                key = keys.guest_key(task.guest)
+            elif task.guest is not None and (guest := self.guest(task.guest)):
+                await self.async_refresh_guest(guest)
+                key = keys.guest_key(guest.vmid)
                 await self.configs.async_refresh_part(key)
                 if self.snapshots.has_item_listeners(key):
                     await self.snapshots.async_refresh_part(key)

@@ -1,0 +1,1 @@
+"""The Proxmox VE cluster as a source."""
