@@ -1,82 +1,34 @@
-"""Users, groups, roles, tokens and access control lists of the simulated cluster, and what follows from them.
+"""Users, groups, roles, tokens and access control lists, and what follows from them.
 
-The rules are those of pve-access-control (AccessControl.pm `roles`, RPCEnvironment.pm `permissions`): an entry on a deeper
-path replaces what was inherited, an entry of the user (or token) beats those of its groups on the same path, the roles of
-pools are added on top, and a privilege-separated token has what both its own entries and its owner allow.
+The rules are those of pve-access-control (AccessControl.pm `roles`, RPCEnvironment.pm
+`permissions`): an entry on a deeper path replaces what was inherited, an entry of the
+user (or token) beats those of its groups on the same path, the roles of pools are added
+on top, and a privilege-separated token has what both its own entries and its owner
+allow.
 """
 
-import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from http import HTTPStatus
 import secrets
 import time
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Literal
 
+from lab.pve.accounts import ROOT, AclEntry, Privileges, SubjectKind, Token, User
 from lab.pve.api import ApiError, Identity, failed
 from lab.pve.roles import builtin_roles, valid_privileges
 from lab.pve.tickets import TicketAuthority, TotpFactor
 
-ROOT = "root@pam"
-_TOP_PATHS = ("/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms")
-_ACL_PATH = re.compile(
-    r"/|/access(/groups(/[\w.-]+)?|/realm(/[\w.-]+)?)?|/nodes(/[\w.-]+)?|/pool(/[\w.-]+){0,3}"
-    r"|/sdn(/(controllers|dns|ipams)(/[\w-]+)?|/zones(/[\w.-]+){0,3})?"
-    r"|/storage(/[\w.-]+)?|/vms(/[1-9][0-9]{2,})?|/mapping(/[\w.-]+){0,2}",
-    re.ASCII,
+_TOP_PATHS = (
+    "/",
+    "/access",
+    "/access/groups",
+    "/nodes",
+    "/pool",
+    "/sdn",
+    "/storage",
+    "/vms",
 )
-
-type SubjectKind = Literal["user", "group", "token"]
-type Privileges = Mapping[str, bool]
-"""Privilege -> whether it also holds below the path."""
-
-
-def normalize_path(path: str) -> str | None:
-    """An ACL path in its one form, None for what cannot be one."""
-    joined = "/" + "/".join(part for part in path.split("/") if part)
-    return joined if path and re.fullmatch(r"[A-Za-z0-9._/-]+", joined) else None
-
-
-def is_acl_path(path: str) -> bool:
-    """Whether entries may be made on this path."""
-    return _ACL_PATH.fullmatch(path) is not None
-
-
-@dataclass(slots=True, kw_only=True)
-class Token:
-    """An API token; `expire` in seconds since the epoch, 0 = never, None = as its owner."""
-
-    secret: str = field(repr=False)
-    privsep: bool = True
-    expire: int | None = None
-    comment: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class User:
-    """A user; `expire` in seconds since the epoch, 0 = never."""
-
-    userid: str
-    password: str | None = field(default=None, repr=False)
-    enabled: bool = True
-    expire: int = 0
-    groups: set[str] = field(default_factory=set)
-    details: dict[str, str] = field(default_factory=dict)
-    tokens: dict[str, Token] = field(default_factory=dict)
-    totp: dict[str, TotpFactor] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AclEntry:
-    """One role of one subject on one path."""
-
-    path: str
-    kind: SubjectKind
-    subject: str
-    role: str
-    propagate: bool
 
 
 def _no_pools() -> Mapping[str, Collection[str]]:
@@ -86,8 +38,9 @@ def _no_pools() -> Mapping[str, Collection[str]]:
 class AccessControl:
     """Who may do what.
 
-    `pools` returns pool id -> the ACL paths of its members (``/vms/100``, ``/storage/nas``); call `invalidate` when
-    membership changes. `clock` gives seconds since the epoch.
+    `pools` returns pool id -> the ACL paths of its members (``/vms/100``,
+    ``/storage/nas``), best as sets; call `invalidate` when membership changes. `clock`
+    gives seconds since the epoch.
     """
 
     def __init__(
@@ -159,7 +112,7 @@ class AccessControl:
         self.invalidate()
 
     def check_privileges(self, privileges: Iterable[str]) -> frozenset[str]:
-        """The privileges, or the 500 for the first one that this version does not know."""
+        """The privileges, or the 500 for the first one that this version lacks."""
         found = tuple(privileges)
         for privilege in found:
             if privilege not in valid_privileges(self.major):
@@ -176,10 +129,19 @@ class AccessControl:
         del self.roles[role]
         self.invalidate()
 
-    def add_totp(self, userid: str, secret: str | None = None, description: str = "lab") -> TotpFactor:
+    def add_totp(
+        self, userid: str, secret: str | None = None, description: str = "lab"
+    ) -> TotpFactor:
         """Give a user a second factor; the secret is base32."""
-        secret = secret or "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(32))
-        factor = TotpFactor(id=str(uuid.uuid4()), secret=secret, description=description, created=int(self.clock()))
+        secret = secret or "".join(
+            secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(32)
+        )
+        factor = TotpFactor(
+            id=str(uuid.uuid4()),
+            secret=secret,
+            description=description,
+            created=int(self.clock()),
+        )
         self.user(userid).totp[factor.id] = factor
         return factor
 
@@ -206,7 +168,12 @@ class AccessControl:
         comment: str = "",
     ) -> str:
         """Make a token and return it in the form to paste: ``user@realm!id=secret``."""
-        token = Token(secret=secret or str(uuid.uuid4()), privsep=privsep, expire=expire, comment=comment)
+        token = Token(
+            secret=secret or str(uuid.uuid4()),
+            privsep=privsep,
+            expire=expire,
+            comment=comment,
+        )
         self.user(userid).tokens[tokenid] = token
         self.invalidate()
         return f"{userid}!{tokenid}={token.secret}"
@@ -262,7 +229,13 @@ class AccessControl:
         for path, subjects in sorted(self._acl.items()):
             for (kind, subject), roles in subjects.items():
                 for role, propagate in roles.items():
-                    yield AclEntry(path=path, kind=kind, subject=subject, role=role, propagate=propagate)
+                    yield AclEntry(
+                        path=path,
+                        kind=kind,
+                        subject=subject,
+                        role=role,
+                        propagate=propagate,
+                    )
 
     @staticmethod
     def _subjects(
@@ -278,13 +251,22 @@ class AccessControl:
         self._drop_empty()
 
     def _drop_empty(self) -> None:
-        kept = {path: {key: roles for key, roles in subjects.items() if roles} for path, subjects in self._acl.items()}
+        kept = {
+            path: {key: roles for key, roles in subjects.items() if roles}
+            for path, subjects in self._acl.items()
+        }
         self._acl = {path: subjects for path, subjects in kept.items() if subjects}
         self.invalidate()
 
     # Permissions
 
-    def allowed(self, identity: Identity, path: str, *privileges: str, any: bool = False) -> bool:
+    def allowed(
+        self,
+        identity: Identity,
+        path: str,
+        *privileges: str,
+        any: bool = False,  # noqa: A002 - the schema's own word
+    ) -> bool:
         """Whether somebody has all (or any) of the privileges on a path."""
         held = self.permissions(identity, path)
         found = (privilege in held for privilege in privileges)
@@ -300,7 +282,7 @@ class AccessControl:
         return self._cache[key]
 
     def effective_permissions(self, identity: Identity) -> dict[str, Privileges]:
-        """Path -> privileges for every path that means something here; paths without any are left out."""
+        """Path -> privileges for every path that has a meaning here and gives any."""
         pooled = (path for members in self._pools().values() for path in members)
         paths = dict.fromkeys((*_TOP_PATHS, *sorted(self._acl), *pooled))
         found = ((path, self.permissions(identity, path)) for path in paths)
@@ -308,7 +290,9 @@ class AccessControl:
 
     def _compute(self, identity: Identity, path: str) -> Privileges:
         if identity.tokenid is None:
-            return self._privileges_of(self._roles_with_pools("user", identity.userid, path))
+            return self._privileges_of(
+                self._roles_with_pools("user", identity.userid, path)
+            )
         owner = self.permissions(Identity(userid=identity.userid), path)
         user = self.users.get(identity.userid)
         token = user.tokens.get(identity.tokenid) if user else None
@@ -317,7 +301,11 @@ class AccessControl:
         if not token.privsep:
             return owner
         own = self._privileges_of(self._roles_with_pools("token", identity.name, path))
-        return {name: propagate and owner[name] for name, propagate in own.items() if name in owner}
+        return {
+            name: propagate and owner[name]
+            for name, propagate in own.items()
+            if name in owner
+        }
 
     def _privileges_of(self, roles: Mapping[str, bool]) -> Privileges:
         privileges: defaultdict[str, bool] = defaultdict(bool)
@@ -326,7 +314,9 @@ class AccessControl:
                 privileges[privilege] |= propagate
         return dict(privileges)
 
-    def _roles_with_pools(self, kind: SubjectKind, subject: str, path: str) -> Mapping[str, bool]:
+    def _roles_with_pools(
+        self, kind: SubjectKind, subject: str, path: str
+    ) -> Mapping[str, bool]:
         roles = dict(self._roles(kind, subject, path))
         if "NoAccess" in roles:
             return roles
@@ -337,19 +327,24 @@ class AccessControl:
         return {"NoAccess": False} if "NoAccess" in roles else roles
 
     def _roles(self, kind: SubjectKind, subject: str, path: str) -> Mapping[str, bool]:
-        """Walk down the path: each level that says something about the subject replaces all above it."""
+        """Walk down: a level that says something replaces everything above it."""
         parts = [part for part in path.split("/") if part]
         roles: Mapping[str, bool] = {}
         for depth in range(len(parts) + 1):
             subjects = self._acl.get("/" + "/".join(parts[:depth]), {})
-            here = self._effective(subjects.get((kind, subject), {}), depth == len(parts))
+            here = self._effective(
+                subjects.get((kind, subject), {}), depth == len(parts)
+            )
             if not here and kind == "user":
                 here = self._group_roles(subjects, subject, depth == len(parts))
             roles = here or roles
         return {"NoAccess": roles["NoAccess"]} if "NoAccess" in roles else roles
 
     def _group_roles(
-        self, subjects: Mapping[tuple[SubjectKind, str], Mapping[str, bool]], userid: str, final: bool
+        self,
+        subjects: Mapping[tuple[SubjectKind, str], Mapping[str, bool]],
+        userid: str,
+        final: bool,
     ) -> Mapping[str, bool]:
         user = self.users.get(userid)
         roles: dict[str, bool] = {}
@@ -359,7 +354,9 @@ class AccessControl:
 
     @staticmethod
     def _effective(roles: Mapping[str, bool], final: bool) -> Mapping[str, bool]:
-        return {role: propagate for role, propagate in roles.items() if final or propagate}
+        return {
+            role: propagate for role, propagate in roles.items() if final or propagate
+        }
 
     # Login
 
@@ -373,7 +370,10 @@ class AccessControl:
         return user
 
     def verify_token(self, text: str) -> Identity:
-        """The identity behind ``user@realm!id=secret``; one answer for whatever is wrong, as the real server gives."""
+        """The identity behind ``user@realm!id=secret``.
+
+        There is one answer for whatever is wrong, as from the real server.
+        """
         name, _, secret = text.partition("=")
         userid, _, tokenid = name.partition("!")
         denied = ApiError(HTTPStatus.UNAUTHORIZED, "Authentication failed!")
@@ -383,12 +383,16 @@ class AccessControl:
         except ApiError:
             raise denied from None
         expired = bool(token.expire) and (token.expire or 0) <= self.clock()
-        if expired or not secrets.compare_digest(token.secret.encode(), secret.encode()):
+        if expired or not secrets.compare_digest(
+            token.secret.encode(), secret.encode()
+        ):
             raise denied
         return Identity(userid=userid, tokenid=tokenid)
 
-    def verify_ticket(self, ticket: str, *, csrf: str | None, needs_csrf: bool) -> Identity:
-        """The identity behind a ticket, with the CSRF token that every method but GET needs."""
+    def verify_ticket(
+        self, ticket: str, *, csrf: str | None, needs_csrf: bool
+    ) -> Identity:
+        """The identity behind a ticket; every method but GET needs the CSRF token."""
         userid = self.tickets.verify(ticket)
         try:
             self.check_enabled(userid)
@@ -398,8 +402,15 @@ class AccessControl:
             self.tickets.verify_csrf(userid, csrf)
         return Identity(userid=userid)
 
-    def login(self, userid: str, password: str, *, challenge: str | None = None, otp: str | None = None) -> str:
-        """A ticket (or the challenge for the second factor), or the one 401 that tells nothing."""
+    def login(
+        self,
+        userid: str,
+        password: str,
+        *,
+        challenge: str | None = None,
+        otp: str | None = None,
+    ) -> str:
+        """A ticket, the challenge for a second factor, or a 401 that tells nothing."""
         try:
             user = self.check_enabled(userid)
         except ApiError:
@@ -409,7 +420,9 @@ class AccessControl:
             return self.tickets.issue(userid)
         if self.tickets.user_of(password) in (userid, ROOT):
             return self.tickets.issue(userid)
-        if user.password is None or not secrets.compare_digest(user.password.encode(), password.encode()):
+        if user.password is None or not secrets.compare_digest(
+            user.password.encode(), password.encode()
+        ):
             raise _login_failed()
         if not self.needs_second_factor(user):
             return self.tickets.issue(userid)
@@ -430,12 +443,14 @@ class AccessControl:
 
     def _check_second_factor(self, user: User, answer: str) -> None:
         kind, _, code = answer.partition(":")
-        if kind != "totp" or not _any(factor.accepts(code, self.clock()) for factor in user.totp.values()):
+        if kind != "totp" or not _any(
+            factor.accepts(code, self.clock()) for factor in user.totp.values()
+        ):
             raise _login_failed()
 
 
 def _any(values: Iterable[bool]) -> bool:
-    """The built-in of that name, which the parameter `any` of the real vocabulary hides."""
+    """The built-in `any`, which the parameter of that name hides."""
     return True in values
 
 

@@ -1,25 +1,40 @@
-"""The permission expressions of the API schema, evaluated as the real server does (RPCEnvironment.pm)."""
+"""The permission expressions of the API schema, evaluated as RPCEnvironment.pm does."""
 
-import re
 from collections.abc import Mapping, Sequence
+import re
 from typing import cast
 
-from lab.pve.access import AccessControl, normalize_path
-from lab.pve.api import ApiError, Identity, ParamValue, failed, permission_denied, split_list
+from lab.pve.access import AccessControl
+from lab.pve.accounts import normalize_path
+from lab.pve.api import (
+    ApiError,
+    Identity,
+    ParamValue,
+    failed,
+    permission_denied,
+    split_list,
+)
 
 type Params = Mapping[str, ParamValue]
 type Expression = Sequence[object]
 
 _PLACEHOLDER = re.compile(r"\{([^}]+)\}")
-_ALLOCATE = {"storage": "Datastore.Allocate", "vms": "VM.Allocate", "pool": "Pool.Allocate"}
+_ALLOCATE = {
+    "storage": "Datastore.Allocate",
+    "vms": "VM.Allocate",
+    "pool": "Pool.Allocate",
+}
 
 
 def check_method(
-    access: AccessControl, identity: Identity, permissions: Mapping[str, object] | None, params: Params
+    access: AccessControl,
+    identity: Identity,
+    permissions: Mapping[str, object] | None,
+    params: Params,
 ) -> None:
-    """Raise the 403 of the real server unless the caller may use a method with these parameters.
+    """Raise the 403 unless the caller may use a method with these parameters.
 
-    `permissions` is the entry of the schema; None means that only root@pam itself may call.
+    `permissions` is the entry of the schema; None means only root@pam itself.
     """
     if identity.is_root:
         return
@@ -37,7 +52,9 @@ def _denied() -> ApiError:
 class Checker:
     """Evaluates one expression for one caller and one set of parameters."""
 
-    def __init__(self, access: AccessControl, identity: Identity, params: Params) -> None:
+    def __init__(
+        self, access: AccessControl, identity: Identity, params: Params
+    ) -> None:
         self._access = access
         self._identity = identity
         self._params = params
@@ -71,11 +88,13 @@ class Checker:
         return True
 
     def _path(self, template: str) -> str:
-        filled = _PLACEHOLDER.sub(lambda match: str(self._params.get(match[1], "")), template)
+        filled = _PLACEHOLDER.sub(
+            lambda match: str(self._params.get(match[1], "")), template
+        )
         return normalize_path(filled) or "/"
 
-    def _require(self, path: str, privileges: Sequence[str], *, any: bool) -> None:
-        if any:
+    def _require(self, path: str, privileges: Sequence[str], *, any_of: bool) -> None:
+        if any_of:
             if not self._access.allowed(self._identity, path, *privileges, any=True):
                 raise permission_denied(f"{path}, {'|'.join(privileges)}")
             return
@@ -89,13 +108,19 @@ class Checker:
         needed = options.get("require_param")
         if needed is not None and needed not in self._params:
             raise _denied()
-        self._require(self._path(str(template)), cast(Sequence[str], privileges), any=bool(options.get("any")))
+        self._require(
+            self._path(str(template)),
+            cast(Sequence[str], privileges),
+            any_of=bool(options.get("any")),
+        )
 
     def _check_perm_modify(self, template: str) -> None:
         path = self._path(template)
         parts = path.split("/")
-        extra = [_ALLOCATE[parts[1]]] if len(parts) > 2 and parts[1] in _ALLOCATE else []
-        self._require(path, ["Permissions.Modify", *extra], any=True)
+        extra = (
+            [_ALLOCATE[parts[1]]] if len(parts) > 2 and parts[1] in _ALLOCATE else []
+        )
+        self._require(path, ["Permissions.Modify", *extra], any_of=True)
 
     def _check_userid_param(self, subject: str) -> None:
         userid = str(self._params.get("userid", ""))
@@ -104,7 +129,9 @@ class Checker:
             if self._identity.name != userid:
                 raise _denied()
             return
-        self._require(f"/access/realm/{userid.rpartition('@')[2]}", [subject], any=False)
+        self._require(
+            f"/access/realm/{userid.rpartition('@')[2]}", [subject], any_of=False
+        )
 
     def _check_userid_group(self, arguments: Sequence[object]) -> None:
         privileges, *pairs = arguments
@@ -125,7 +152,11 @@ class Checker:
     def _groups_with(self, privileges: Sequence[str]) -> set[str]:
         allowed = self._access.allowed
         names = self._access.groups
-        return {name for name in names if allowed(self._identity, f"/access/groups/{name}", *privileges, any=True)}
+        return {
+            name
+            for name in names
+            if allowed(self._identity, f"/access/groups/{name}", *privileges, any=True)
+        }
 
     def _check_named_groups(self, mine: set[str], privileges: Sequence[str]) -> None:
         alternatives = "|".join(privileges)

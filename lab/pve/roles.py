@@ -1,7 +1,8 @@
-"""The privileges of Proxmox VE and the roles it comes with, for the generations 8 and 9.
+"""The privileges of Proxmox VE and the roles it comes with, for versions 8 and 9.
 
-The server derives its roles from four lists per category: `root` goes to Administrator only, `admin` also to PVE…Admin,
-`user` also to PVE…User, `audit` to all of them and to PVEAuditor (pve-access-control, AccessControl.pm).
+The server derives its roles from four lists per category: `root` goes to Administrator
+only, `admin` also to PVE…Admin, `user` also to PVE…User, `audit` to all of them and to
+PVEAuditor (pve-access-control, AccessControl.pm).
 """
 
 from collections import defaultdict
@@ -37,12 +38,23 @@ _VM_ADMIN = (
     "VM.Snapshot",
     "VM.Snapshot.Rollback",
 )
-_VM_USER = ("VM.Config.CDROM", "VM.Config.Cloudinit", "VM.Console", "VM.Backup", "VM.PowerMgmt")
+_VM_USER = (
+    "VM.Config.CDROM",
+    "VM.Config.Cloudinit",
+    "VM.Console",
+    "VM.Backup",
+    "VM.PowerMgmt",
+)
 _VM = {
     8: _Category(admin=(*_VM_ADMIN, "VM.Monitor"), user=_VM_USER, audit=("VM.Audit",)),
     9: _Category(
         admin=(*_VM_ADMIN, "VM.GuestAgent.Unrestricted", "VM.Replicate"),
-        user=(*_VM_USER, "VM.GuestAgent.FileRead", "VM.GuestAgent.FileSystemMgmt", "VM.GuestAgent.FileWrite"),
+        user=(
+            *_VM_USER,
+            "VM.GuestAgent.FileRead",
+            "VM.GuestAgent.FileSystemMgmt",
+            "VM.GuestAgent.FileWrite",
+        ),
         audit=("VM.Audit", "VM.GuestAgent.Audit"),
     ),
 }
@@ -58,9 +70,16 @@ _CATEGORIES = {
         audit=("Datastore.Audit",),
     ),
     "SDN": _Category(admin=("SDN.Allocate",), user=("SDN.Use",), audit=("SDN.Audit",)),
-    "User": _Category(root=("Realm.Allocate",), admin=("User.Modify", "Group.Allocate", "Realm.AllocateUser")),
-    "Pool": _Category(admin=("Pool.Allocate",), user=("Pool.Audit",), audit=("Pool.Audit",)),
-    "Mapping": _Category(admin=("Mapping.Modify",), user=("Mapping.Use",), audit=("Mapping.Audit",)),
+    "User": _Category(
+        root=("Realm.Allocate",),
+        admin=("User.Modify", "Group.Allocate", "Realm.AllocateUser"),
+    ),
+    "Pool": _Category(
+        admin=("Pool.Allocate",), user=("Pool.Audit",), audit=("Pool.Audit",)
+    ),
+    "Mapping": _Category(
+        admin=("Mapping.Modify",), user=("Mapping.Use",), audit=("Mapping.Audit",)
+    ),
 }
 
 
@@ -72,7 +91,12 @@ def _categories(major: int) -> Mapping[str, _Category]:
 def valid_privileges(major: int) -> frozenset[str]:
     """Every privilege that a server of this major version knows."""
     categories = _categories(major).values()
-    return frozenset({PERMISSIONS_MODIFY, *(name for category in categories for name in category.all)})
+    return frozenset(
+        {
+            PERMISSIONS_MODIFY,
+            *(name for category in categories for name in category.all),
+        }
+    )
 
 
 @cache

@@ -1,15 +1,15 @@
-"""The methods of the API and the check of their parameters, with the error texts of the real server.
+"""The methods of the API and the check of their parameters, with the real error texts.
 
-`facts.json` holds the methods; the rules are those of PVE::JSONSchema and are proven in the tests against the answers of
-the real parameter check.
+`facts.json` holds the methods; the rules are those of PVE::JSONSchema and are proven in
+the tests against the answers of the real parameter check.
 """
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+import json
 from pathlib import Path
+import re
 from typing import Any, cast
 
 from lab.pve.api import ParamValue, parameter_error, split_list
@@ -22,7 +22,10 @@ type RawValue = object
 type Errors = dict[str, str]
 
 _FACTS = Path(__file__).with_name("facts.json")
-_UNKNOWN = "property is not defined in schema and the schema does not allow additional properties"
+_UNKNOWN = (
+    "property is not defined in schema"
+    " and the schema does not allow additional properties"
+)
 _MISSING = "property is missing and it is not optional"
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.\d+|\d+\.|\.\d+|\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -59,22 +62,23 @@ class Method:
     token_allowed: bool
 
     def check(self, raw: Mapping[str, RawValue]) -> dict[str, ParamValue]:
-        """The parameters with the types of the schema, or the 400 that names what is wrong with each."""
+        """The parameters with their types, or the 400 that tells what is wrong."""
         sent = {name: value for name, value in raw.items() if value is not None}
         errors: Errors = {}
-        schemas = {name: self._schema_of(name) for name in sent}
-        for name, schema in self.parameters.items():
-            if name not in sent and not name.endswith("[n]") and not schema.get("optional"):
+        for name, known in self.parameters.items():
+            numbered = name.endswith("[n]")
+            if name not in sent and not numbered and not known.get("optional"):
                 errors[name] = _MISSING
         values: dict[str, ParamValue] = {}
-        for name, schema in schemas.items():
+        for name, value in sent.items():
+            schema = self._schema_of(name)
             if schema is None:
                 errors[name] = _UNKNOWN
                 continue
             needed = schema.get("requires")
             if needed is not None and needed not in sent:
                 errors[str(needed)] = f"missing property required by '{name}'"
-            values[name] = _check_value(name, schema, _unpack(schema, sent[name]), errors)
+            values[name] = _check_value(name, schema, _unpack(schema, value), errors)
         if errors:
             raise parameter_error(**errors)
         return values
@@ -86,7 +90,11 @@ class Method:
         family = self.parameters.get(f"{match[1]}[n]") if match else None
         if match is None or family is None:
             return None
-        return family if int(match[2]) < _FAMILY_SIZES.get(match[1], _LARGEST_FAMILY) else None
+        return (
+            family
+            if int(match[2]) < _FAMILY_SIZES.get(match[1], _LARGEST_FAMILY)
+            else None
+        )
 
 
 class Api:
@@ -122,7 +130,9 @@ class Api:
         if len(parts) > len(names):
             parts = [*parts[: len(names) - 1], "/".join(parts[len(names) - 1 :])]
         pairs = zip(names, parts, strict=True)
-        return method, {name.strip("{}"): part for name, part in pairs if name.startswith("{")}
+        return method, {
+            name.strip("{}"): part for name, part in pairs if name.startswith("{")
+        }
 
 
 @cache
@@ -138,7 +148,7 @@ def _load_facts() -> Mapping[str, Mapping[str, Schema]]:
 
 
 def _walk(tree: Mapping[str, Any], parts: Sequence[str]) -> str | None:
-    """Fixed parts go before placeholders; a trailing ``{volume}`` takes the rest of the path."""
+    """Fixed parts go before placeholders; a last ``{volume}`` takes all the rest."""
     if not parts:
         return cast(str | None, tree.get("/"))
     for key in (parts[0], "{}"):
@@ -163,7 +173,9 @@ def _method(verb: str, template: str, entry: Schema, major: int) -> Method:
     return Method(
         verb=verb,
         template=template,
-        parameters={name: _for_major(schema, major) for name, schema in parameters.items()},
+        parameters={
+            name: _for_major(schema, major) for name, schema in parameters.items()
+        },
         permissions=before.get("permissions", permissions),
         proxied=proxied and "proxyto" not in before,
         token_allowed=entry.get("allowtoken", 1) != 0,
@@ -178,18 +190,23 @@ def _for_major(schema: Schema, major: int) -> Schema:
 
 
 def _unpack(schema: Schema, value: RawValue) -> RawValue:
-    """Repeated keys arrive as a list: arrays keep it, for all else the server joins with NUL."""
+    """Repeated keys arrive as a list; but for arrays, the server joins it with NUL."""
     if schema.get("type") == "array":
         return value if isinstance(value, list) else [value]
     return "\0".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _check_value(path: str, schema: Schema, value: RawValue, errors: Errors) -> ParamValue:
-    """Check one value, note what is wrong under its path, and return it with its type."""
+def _check_value(
+    path: str, schema: Schema, value: RawValue, errors: Errors
+) -> ParamValue:
+    """Check a value, note what is wrong under its path, return it with its type."""
     kind = schema.get("type")
     if kind == "array":
         elements = cast(list[object], value)
-        checked = [_check_value(f"{path}[{n}]", schema["items"], item, errors) for n, item in enumerate(elements)]
+        checked = [
+            _check_value(f"{path}[{n}]", schema["items"], item, errors)
+            for n, item in enumerate(elements)
+        ]
         return [str(item) for item in checked]
     if isinstance(value, bool) and kind == "boolean":
         return value
@@ -247,7 +264,7 @@ def _pattern_problem(pattern: str | None, text: str) -> str | None:
 
 @cache
 def _compile(pattern: str) -> re.Pattern[str]:
-    """A Perl pattern as the server anchors it: without a group of its own around alternatives."""
+    """A Perl pattern as the server anchors it: no group around alternatives."""
     return re.compile(f"^{pattern.replace('(?^', '(?')}$", re.ASCII)
 
 
@@ -276,26 +293,28 @@ def _bounds_problem(schema: Schema, text: str) -> str | None:
 def _enum_problem(choices: Sequence[object] | None, text: str) -> str | None:
     if choices is None or text in map(str, choices):
         return None
-    return f"value '{text}' does not have a value in the enumeration '{', '.join(map(str, choices))}'"
+    listed = ", ".join(map(str, choices))
+    return f"value '{text}' does not have a value in the enumeration '{listed}'"
 
 
-def _format_problem(path: str, format: str | Schema | None, text: str) -> str | None:
-    if format is None:
+def _format_problem(path: str, wanted: str | Schema | None, text: str) -> str | None:
+    if wanted is None:
         return None
     try:
-        if isinstance(format, str):
-            _check_named_format(format, text)
+        if isinstance(wanted, str):
+            _check_named_format(wanted, text)
         else:
-            check_property_string(path, format, text)
+            check_property_string(path, wanted, text)
     except FormatError as error:
         return f"invalid format - {str(error).rstrip()}"
     return None
 
 
-def _check_named_format(format: str, text: str) -> None:
-    if (check := FORMATS.get(format)) is not None:
-        return check(text)
-    name, _, suffix = format.rpartition("-")
+def _check_named_format(full_name: str, text: str) -> None:
+    if (check := FORMATS.get(full_name)) is not None:
+        check(text)
+        return
+    name, _, suffix = full_name.rpartition("-")
     if name not in FORMATS:
         return
     if suffix == "list":
@@ -305,58 +324,67 @@ def _check_named_format(format: str, text: str) -> None:
         FORMATS[name](text)
 
 
-def check_property_string(path: str, format: Schema, text: str) -> None:
-    """Check a ``key=value,key=value`` text against the schema of its keys; `FormatError` if it does not fit."""
-    parsed = parse_property_string(format, text)
+def check_property_string(path: str, keys: Schema, text: str) -> None:
+    """Check a ``key=value,key=value`` text; `FormatError` if it does not fit."""
+    parsed = parse_property_string(keys, text)
     errors: Errors = {}
-    for key, schema in format.items():
+    for key, schema in keys.items():
         if key not in parsed and not schema.get("optional") and "alias" not in schema:
             errors[f"{path}.{key}"] = _MISSING
     for key, value in parsed.items():
-        if key not in format:
+        if key not in keys:
             errors[f"{path}.{key}"] = _UNKNOWN
             continue
-        needed = format[key].get("requires")
+        needed = keys[key].get("requires")
         if needed is not None and needed not in parsed:
             errors[f"{path}.{needed}"] = f"missing property required by '{path}.{key}'"
-        _check_value(f"{path}.{key}", format[key], value, errors)
+        _check_value(f"{path}.{key}", keys[key], value, errors)
     if errors:
-        raise FormatError("\n".join(["format error", *(f"{key}: {errors[key]}" for key in sorted(errors))]))
+        raise FormatError(
+            "\n".join(
+                ["format error", *(f"{key}: {errors[key]}" for key in sorted(errors))]
+            )
+        )
 
 
-def parse_property_string(format: Schema, text: str) -> dict[str, str]:
-    """Key -> value of a property string, with aliases and the default key resolved; `FormatError` if malformed."""
+def parse_property_string(keys: Schema, text: str) -> dict[str, str]:
+    """Key -> value of a property string, aliases and the default key resolved.
+
+    Raises `FormatError` if it is malformed.
+    """
     parsed: dict[str, str] = {}
     for part in text.split(","):
         if not part.strip():
             continue
         key, separator, value = part.partition("=")
         if not separator:
-            key, value = _default_key(format), part
+            key, value = _default_key(keys), part
         elif not key or not value:
             raise FormatError("missing key in comma-separated list property")
-        _store(format, parsed, key, value)
+        _store(keys, parsed, key, value)
     return parsed
 
 
-def _default_key(format: Schema) -> str:
-    for key, schema in format.items():
+def _default_key(keys: Schema) -> str:
+    for key, schema in keys.items():
         if schema.get("default_key"):
             return key
     raise FormatError("value without key, but schema does not define a default key")
 
 
-def _store(format: Schema, parsed: dict[str, str], key: str, value: str) -> None:
-    schema = format.get(key, {})
+def _store(keys: Schema, parsed: dict[str, str], key: str, value: str) -> None:
+    schema = keys.get(key, {})
     if "alias" in schema:
         if (holder := schema.get("keyAlias")) is not None:
             if holder in parsed:
                 raise FormatError(f"key alias '{holder}' is already defined")
             parsed[holder] = key
         key = schema["alias"]
-        schema = format.get(key, {})
+        schema = keys.get(key, {})
     if key in parsed:
         raise FormatError(f"duplicate key in comma-separated list property: {key}")
     if schema.get("type") == "boolean":
-        value = "1" if _TRUE.fullmatch(value) else "0" if _FALSE.fullmatch(value) else value
+        value = (
+            "1" if _TRUE.fullmatch(value) else "0" if _FALSE.fullmatch(value) else value
+        )
     parsed[key] = value

@@ -1,14 +1,14 @@
 """Tickets, CSRF tokens and time based codes, as the login of Proxmox VE uses them."""
 
 import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
 import hashlib
 import hmac
+from http import HTTPStatus
 import json
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from http import HTTPStatus
 from urllib.parse import quote
 
 from lab.pve.api import ApiError
@@ -22,7 +22,10 @@ _TOTP_FAILURES = 8
 
 
 def totp_code(secret: str, step: int) -> str:
-    """The six digits of RFC 6238 (SHA-1) for a base32 secret and a number of 30 s steps since the epoch."""
+    """The six digits of RFC 6238 (SHA-1).
+
+    `secret` is base32, `step` the number of 30 s steps since the epoch.
+    """
     key = base64.b32decode(secret.upper() + "=" * (-len(secret) % 8))
     digest = hmac.digest(key, step.to_bytes(8, "big"), "sha1")
     offset = digest[-1] & 0x0F
@@ -32,7 +35,7 @@ def totp_code(secret: str, step: int) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class TotpFactor:
-    """One authenticator of a user: a code is accepted once, and eight wrong ones lock it."""
+    """One authenticator: a code is accepted once, eight wrong ones lock it."""
 
     id: str
     secret: str
@@ -49,7 +52,10 @@ class TotpFactor:
         return self.failures >= _TOTP_FAILURES
 
     def current_code(self, now: float) -> str:
-        """A code that has not been used yet; instead of waiting for the next one the authenticator's clock goes on."""
+        """A code that has not been used yet.
+
+        Instead of waiting for the next one, the authenticator's clock is moved on.
+        """
         step = int(now) // _TOTP_STEP
         while step + self.skew <= self.last_step:
             self.skew += 1
@@ -61,7 +67,9 @@ class TotpFactor:
             return False
         middle = int(now) // _TOTP_STEP + self.skew
         for step in range(middle - _TOTP_WINDOW, middle + _TOTP_WINDOW + 1):
-            if step > self.last_step and hmac.compare_digest(totp_code(self.secret, step).encode(), code.encode()):
+            if step > self.last_step and hmac.compare_digest(
+                totp_code(self.secret, step).encode(), code.encode()
+            ):
                 self.last_step = step
                 self.failures = 0
                 return True
@@ -102,7 +110,9 @@ class TicketAuthority:
         """`user_of`, or the 401 of the real server."""
         userid = self.user_of(ticket)
         if userid is None:
-            raise ApiError(HTTPStatus.UNAUTHORIZED, "permission denied - invalid PVE ticket")
+            raise ApiError(
+                HTTPStatus.UNAUTHORIZED, "permission denied - invalid PVE ticket"
+            )
         return userid
 
     def is_challenge_of(self, ticket: str, userid: str) -> bool:
@@ -110,11 +120,15 @@ class TicketAuthority:
         return ticket.startswith("PVE:!tfa!") and self._valid(ticket, userid)
 
     def verify_csrf(self, userid: str, token: str | None) -> None:
-        """Raise the 401 of the real server unless the token belongs to the user and is current."""
+        """Raise the 401 unless the token belongs to the user and is current."""
         stamp, _, signature = (token or "").partition(":")
         expected = self._sign(f"csrf:{stamp}:{userid}")
-        if not hmac.compare_digest(expected.encode(), signature.encode()) or not self._current(stamp):
-            raise ApiError(HTTPStatus.UNAUTHORIZED, "Permission denied - invalid csrf token")
+        if not hmac.compare_digest(
+            expected.encode(), signature.encode()
+        ) or not self._current(stamp):
+            raise ApiError(
+                HTTPStatus.UNAUTHORIZED, "Permission denied - invalid csrf token"
+            )
 
     def _assemble(self, content: str, audience: str) -> str:
         plain = f"PVE:{content}:{int(self.clock()):08X}"
@@ -123,7 +137,9 @@ class TicketAuthority:
     def _valid(self, ticket: str, audience: str) -> bool:
         plain, separator, signature = ticket.partition("::")
         expected = self._sign(f"{plain}:{audience}")
-        if not separator or not hmac.compare_digest(expected.encode(), signature.encode()):
+        if not separator or not hmac.compare_digest(
+            expected.encode(), signature.encode()
+        ):
             return False
         return self._current(plain.rpartition(":")[2])
 
@@ -132,4 +148,8 @@ class TicketAuthority:
         return -_CLOCK_TOLERANCE < age < self.life
 
     def _sign(self, text: str) -> str:
-        return base64.b64encode(hmac.digest(self._key, text.encode(), hashlib.sha256)).decode().rstrip("=")
+        return (
+            base64.b64encode(hmac.digest(self._key, text.encode(), hashlib.sha256))
+            .decode()
+            .rstrip("=")
+        )
