@@ -36,4 +36,6 @@ class HomelabButton(HomelabEntity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        await async_execute(self._source, self.key, self.entity_description.command)
+        await async_execute(
+            self._source, self.key, self.entity_description.command, self._context
+        )

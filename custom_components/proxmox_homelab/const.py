@@ -6,6 +6,9 @@ from typing import Final
 
 DOMAIN: Final = "proxmox_homelab"
 
+# Fired for each command, with what came of it.
+EVENT_COMMAND: Final = f"{DOMAIN}_command"
+
 
 class Kind(StrEnum):
     """The kinds of systems that a config entry can be about."""

@@ -10,7 +10,13 @@ from enum import StrEnum
 from typing import Final
 
 from .const import Importance
-from .proxmox.models import Guest, GuestCommand, GuestState, NodeCommand
+from .proxmox.models import (
+    Guest,
+    GuestCommand,
+    GuestState,
+    GuestType,
+    NodeCommand,
+)
 from .proxmox.source import ProxmoxSource
 
 # What takes a running guest away from those who use it.
@@ -25,6 +31,14 @@ _CUTTING: Final = frozenset(
     }
 )
 _POWERED_OFF: Final = frozenset({GuestState.STOPPED, GuestState.HIBERNATED})
+# What a paused guest cannot hear, or would fail at.
+_DEAF_WHILE_PAUSED: Final = frozenset(
+    {GuestCommand.START, GuestCommand.SHUTDOWN, GuestCommand.REBOOT}
+)
+# Containers cannot be reset, and suspending them is an experiment of Proxmox VE.
+_VM_ONLY: Final = frozenset(
+    {GuestCommand.RESET, GuestCommand.SUSPEND, GuestCommand.HIBERNATE}
+)
 
 
 class Reason(StrEnum):
@@ -43,6 +57,7 @@ class Reason(StrEnum):
     IMPACT = "refused_impact"
     NOT_RUNNING = "refused_not_running"
     PAUSED = "refused_paused"
+    CONTAINER = "refused_container"
     NO_SNAPSHOTS = "refused_no_snapshots"
     UNKNOWN_SNAPSHOT = "refused_unknown_snapshot"
     NO_BACKUP_STORAGE = "refused_no_backup_storage"
@@ -73,18 +88,23 @@ def title(guest: Guest) -> str:
     return f"{guest.name} ({guest.vmid})" if guest.name else str(guest.vmid)
 
 
-def check_guest(source: ProxmoxSource, guest: Guest, privilege: str) -> Refusal | None:
-    """Say why no command at all may go to the guest, None if one may."""
+def check_guest(
+    source: ProxmoxSource, guest: Guest, *privileges: str
+) -> Refusal | None:
+    """Say why no command at all may go to the guest, None if one may.
+
+    Any one of the privileges is enough.
+    """
     named = {"guest": title(guest)}
     if guest.unreachable_since is not None:
         return Refusal(
             reason=Reason.NODE_OFFLINE, placeholders={**named, "node": guest.node}
         )
     path = f"/vms/{guest.vmid}"
-    if not source.allows(path, privilege):
+    if not any(source.allows(path, privilege) for privilege in privileges):
         return Refusal(
             reason=Reason.PRIVILEGE,
-            placeholders={**named, "privilege": privilege, "path": path},
+            placeholders={**named, "privilege": " | ".join(privileges), "path": path},
         )
     if not source.is_quorate:
         return Refusal(reason=Reason.NO_QUORUM)
@@ -98,19 +118,45 @@ def check_guest_command(
     source: ProxmoxSource, guest: Guest, command: GuestCommand, consent: Consent
 ) -> Refusal | None:
     """Say why a power command may not go to the guest, None if it may."""
+    named = {"guest": title(guest)}
+    if command in _VM_ONLY and guest.type is GuestType.CONTAINER:
+        return Refusal(reason=Reason.CONTAINER, placeholders=named)
     if refusal := check_guest(source, guest, "VM.PowerMgmt"):
         return refusal
+    # Its memory is written to a disk of the guest.
+    if command is GuestCommand.HIBERNATE and (
+        refusal := check_guest(source, guest, "VM.Config.Disk")
+    ):
+        return refusal
+    if guest.state is GuestState.PAUSED and command in _DEAF_WHILE_PAUSED:
+        return Refusal(reason=Reason.PAUSED, placeholders=named)
+    if command is GuestCommand.RESUME and guest.state is GuestState.STOPPED:
+        return Refusal(reason=Reason.NOT_RUNNING, placeholders=named)
     if command not in _CUTTING:
         return None
-    named = {"guest": title(guest)}
     if guest.state in _POWERED_OFF:
         return Refusal(reason=Reason.NOT_RUNNING, placeholders=named)
-    if guest.state is GuestState.PAUSED and command in (
-        GuestCommand.SHUTDOWN,
-        GuestCommand.REBOOT,
-    ):
-        return Refusal(reason=Reason.PAUSED, placeholders=named)
     return check_cutting(source, guest, consent)
+
+
+def check_migration(
+    source: ProxmoxSource, guest: Guest, node: str, consent: Consent
+) -> Refusal | None:
+    """Say why the guest may not move to the node, None if it may."""
+    if refusal := check_guest(source, guest, "VM.Migrate"):
+        return refusal
+    target = source.node(node)
+    if target is None:
+        return Refusal(reason=Reason.UNKNOWN_NODE, placeholders={"node": node})
+    if not target.online:
+        return Refusal(
+            reason=Reason.NODE_OFFLINE,
+            placeholders={"guest": title(guest), "node": node},
+        )
+    # A running container is stopped here and started there.
+    if guest.type is GuestType.CONTAINER and guest.state is GuestState.RUNNING:
+        return check_cutting(source, guest, consent)
+    return None
 
 
 def check_cutting(
@@ -130,7 +176,7 @@ def check_rollback(
     source: ProxmoxSource, guest: Guest, consent: Consent
 ) -> Refusal | None:
     """Say why the guest may not be rolled back; the own guest never may."""
-    if refusal := check_guest(source, guest, "VM.Snapshot.Rollback"):
+    if refusal := check_guest(source, guest, "VM.Snapshot.Rollback", "VM.Snapshot"):
         return refusal
     if source.is_own_guest(guest.vmid):
         return Refusal(
@@ -160,7 +206,13 @@ def check_node_command(
                 return Refusal(
                     reason=Reason.OWN_GUEST_UNKNOWN, placeholders={"guest": name}
                 )
-            return _check_impact(source, source.running_on(name), consent, name)
+            # The own guest is never among those that are stopped.
+            stopped = [
+                guest
+                for guest in source.running_on(name)
+                if not source.is_own_guest(guest.vmid)
+            ]
+            return _check_impact(source, stopped, consent, name)
     return None
 
 
@@ -168,13 +220,16 @@ def _check_node_rights(
     source: ProxmoxSource, name: str, command: NodeCommand
 ) -> Refusal | None:
     path, privilege = f"/nodes/{name}", "Sys.PowerMgmt"
-    if command in (
+    for_guests = command in (
         NodeCommand.START_ALL,
         NodeCommand.STOP_ALL,
         NodeCommand.SUSPEND_ALL,
-    ):
+    )
+    if for_guests:
         path, privilege = "/vms", "VM.PowerMgmt"
     if source.allows(path, privilege):
+        if for_guests and not source.is_quorate:
+            return Refusal(reason=Reason.NO_QUORUM)
         return None
     return Refusal(
         reason=Reason.PRIVILEGE,

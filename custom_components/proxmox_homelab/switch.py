@@ -38,8 +38,12 @@ class HomelabSwitch(HomelabEntity, SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        await async_execute(self._source, self.key, self.entity_description.on_command)
+        await async_execute(
+            self._source, self.key, self.entity_description.on_command, self._context
+        )
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        await async_execute(self._source, self.key, self.entity_description.off_command)
+        await async_execute(
+            self._source, self.key, self.entity_description.off_command, self._context
+        )

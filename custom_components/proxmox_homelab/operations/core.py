@@ -1,12 +1,16 @@
-"""What every command has in common: consent, deadline, outcome and errors."""
+"""What every command has in common: consent, deadline, outcome, errors and trace."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
+from time import monotonic
 
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.core import Context
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr
 
-from ..const import DOMAIN
+from ..const import DOMAIN, EVENT_COMMAND
 from ..coordinator import as_command_error
 from ..errors import AuthenticationError, HomelabError
 from ..guard import Consent, Reason, Refusal
@@ -20,11 +24,13 @@ class Options:
 
     wait: until its task has ended, else only until it was accepted.
     timeout: seconds that a guest gets to shut down, None for the entry's option.
+    context: on whose behalf, as Home Assistant traces it.
     """
 
     consent: Consent = field(default_factory=Consent)
     wait: bool = True
     timeout: int | None = None
+    context: Context | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,70 @@ class Outcome:
 ALREADY = Outcome(exit_status="already")
 
 
+class Verdict(StrEnum):
+    """What came of a command, in the event that tells of it."""
+
+    DONE = "done"
+    STARTED = "started"
+    ALREADY = "already"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Audit:
+    """What is known of a command while it is carried out."""
+
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def ended(self, outcome: Outcome) -> Outcome:
+        """Remember how it ended, and return that."""
+        self.outcome = outcome
+        return outcome
+
+    @property
+    def verdict(self) -> Verdict:
+        """What came of a command that raised nothing."""
+        words = {"already": Verdict.ALREADY, "running": Verdict.STARTED}
+        return words.get(self.outcome.exit_status, Verdict.DONE)
+
+
+@asynccontextmanager
+async def audited(
+    source: ProxmoxSource, key: str, command: str, options: Options
+) -> AsyncGenerator[Audit]:
+    """Fire one event with what came of the command, whoever gave it."""
+    audit = Audit()
+    started = monotonic()
+    verdict, reason = Verdict.FAILED, None
+    try:
+        yield audit
+        verdict = audit.verdict
+    except HomeAssistantError as err:
+        refusal = isinstance(err, ServiceValidationError)
+        verdict = Verdict.REFUSED if refusal else Verdict.FAILED
+        reason = err.translation_key
+        raise
+    finally:
+        device = dr.async_get(source.hass).async_get_device_by_identifier(
+            (DOMAIN, key), source.entry.entry_id
+        )
+        source.hass.bus.async_fire(
+            EVENT_COMMAND,
+            {
+                "entry_id": source.entry.entry_id,
+                "device_id": device.id if device else None,
+                "name": (device.name_by_user or device.name) if device else key,
+                "command": command,
+                "result": verdict,
+                "reason": reason,
+                "task": audit.outcome.task,
+                "seconds": round(monotonic() - started, 1),
+            },
+            context=options.context,
+        )
+
+
 def refused(refusal: Refusal) -> ServiceValidationError:
     """Return the refusal as what a person reads."""
     return ServiceValidationError(
@@ -81,6 +151,18 @@ async def translated(source: ProxmoxSource) -> AsyncGenerator[None]:
         if isinstance(err, AuthenticationError):
             source.entry.async_start_reauth(source.hass)
         raise as_command_error(err) from err
+
+
+@asynccontextmanager
+async def refreshing(source: ProxmoxSource, guest: Guest) -> AsyncGenerator[None]:
+    """Translate errors, and show how the guest is afterwards, however it went."""
+    try:
+        async with translated(source):
+            yield
+    finally:
+        # What went wrong is told by the command itself or by the next poll.
+        with suppress(HomelabError):
+            await source.async_refresh_guest(guest)
 
 
 async def async_fresh_guest(source: ProxmoxSource, vmid: int) -> Guest:
