@@ -2,12 +2,14 @@
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ConfigEntryError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
+from .issues import async_clear, async_explain, async_watch
 from .services import async_setup_services
 from .source import HomelabConfigEntry, source_of
 
@@ -32,8 +34,13 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: HomelabConfigEntry) -> bool:
     """Start the source of an entry and show what it has."""
     source = source_of(hass, entry)
-    await source.async_start()
+    try:
+        await source.async_start()
+    except ConfigEntryError as err:
+        async_explain(hass, entry, err)
+        raise
     entry.runtime_data = source
+    async_watch(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
 
     async def fetch_details(hass: HomeAssistant) -> None:
@@ -49,6 +56,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: HomelabConfigEntry) -> b
 async def async_unload_entry(hass: HomeAssistant, entry: HomelabConfigEntry) -> bool:
     """Stop the source of an entry."""
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: HomelabConfigEntry) -> None:
+    """Drop what would outlive the entry."""
+    async_clear(hass, entry)
 
 
 async def async_remove_config_entry_device(

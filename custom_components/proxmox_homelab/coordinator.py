@@ -97,6 +97,7 @@ class HomelabCoordinator[ItemT](DataUpdateCoordinator[dict[str, ItemT]]):
         self.data = {}
         self.section = section
         self.last_error: HomelabError | None = None
+        self.last_seconds: float | None = None
         self._item_listeners: dict[str, list[CALLBACK_TYPE]] = {}
         self._announced: dict[str, ItemT] = {}
         self._announced_success = True
@@ -109,13 +110,25 @@ class HomelabCoordinator[ItemT](DataUpdateCoordinator[dict[str, ItemT]]):
 
     @override
     async def _async_update_data(self) -> dict[str, ItemT]:
+        started = perf_counter()
         try:
             data = await self.async_fetch()
         except HomelabError as err:
             self.last_error = err
             raise as_update_error(err) from err
+        finally:
+            self.last_seconds = round(perf_counter() - started, 3)
         self.last_error = None
         return data
+
+    def diagnostics(self) -> dict[str, Any]:
+        """Return how the section fares; errors by class, for they name addresses."""
+        return {
+            "healthy": self.last_update_success,
+            "error": type(self.last_error).__name__ if self.last_error else None,
+            "items": len(self.data),
+            "seconds": self.last_seconds,
+        }
 
     @callback
     def async_keep_polling(self) -> None:
@@ -263,6 +276,15 @@ class PartsCoordinator[PartT, ItemT](HomelabCoordinator[ItemT]):
             self._forget(gone)
         await self._async_ask(self._due(parts))
         return self.combine(self._answers)
+
+    @override
+    def diagnostics(self) -> dict[str, Any]:
+        return {
+            **super().diagnostics(),
+            "failed_parts": {
+                part: type(err).__name__ for part, err in self.part_errors.items()
+            },
+        }
 
     def was_asked(self, part: str) -> bool:
         """Say whether the part was asked at least once, with or without success."""

@@ -94,6 +94,10 @@ class TargetKind(StrEnum):
     NODE = "node"
 
 
+# The sentence for a device of another kind.
+_WRONG_KIND: Final = {TargetKind.GUEST: "not_a_guest", TargetKind.NODE: "not_a_node"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Target:
     """One device of a call, as the operations know it."""
@@ -206,7 +210,7 @@ def _target(hass: HomeAssistant, device_id: str, kind: TargetKind) -> _Target:
     ):
         raise ServiceValidationError(
             translation_domain=DOMAIN,
-            translation_key=f"not_a_{kind}",
+            translation_key=_WRONG_KIND[kind],
             translation_placeholders={"device": name},
         )
     return _Target(source=entry.runtime_data, key=key, name=name)

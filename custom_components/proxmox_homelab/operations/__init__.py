@@ -14,7 +14,7 @@ from ..proxmox.models import GuestCommand, GuestJob, NodeCommand
 from ..proxmox.source import ProxmoxSource
 from ..source import Source
 from .backups import async_create_backup, async_list_backups
-from .core import Options, Outcome
+from .core import Options, Outcome, Verdict
 from .guests import async_guest_power, async_migrate
 from .nodes import async_node_power
 from .snapshots import (
@@ -29,6 +29,7 @@ __all__ = [
     "Options",
     "Outcome",
     "SnapshotOutcome",
+    "Verdict",
     "async_create_backup",
     "async_create_snapshot",
     "async_delete_snapshot",

@@ -430,16 +430,18 @@ class ProxmoxSource:
 
     def diagnostics(self) -> dict[str, Any]:
         """Return how each section fares and what it knows; names stay, secrets not."""
+        permissions = self.permissions.data.get(keys.CLUSTER)
         return {
             "version": self.version.version,
+            "cluster": self.is_cluster,
+            "quorate": self.is_quorate,
+            "items": {kind: len(found) for kind, found in self.item_keys().items()},
+            "permissions": {
+                path: sorted(held)
+                for path, held in (permissions.paths if permissions else {}).items()
+            },
             "sections": {
-                name: {
-                    "healthy": section.last_update_success,
-                    "error": type(section.last_error).__name__
-                    if section.last_error
-                    else None,
-                    "items": len(section.data),
-                }
+                name: section.diagnostics()
                 for name, section in self.coordinators.items()
             },
             "own_guest": {

@@ -1,0 +1,176 @@
+"""The flows that fix an issue together with the user."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_PORT
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+)
+import probatio
+
+from .const import (
+    CONF_CA_PEM,
+    CONF_FINGERPRINT,
+    CONF_HOSTS,
+    CONF_MEMBER_FINGERPRINTS,
+    CONF_OWN_GUEST,
+    DEFAULT_PORT,
+    NO_OWN_GUEST,
+)
+from .errors import HomelabError
+from .guard import title
+from .issues import Issue
+from .proxmox.models import Guest, GuestState
+from .proxmox.source import ProxmoxSource
+from .proxmox.trust import PresentedCertificate, fetch_certificate
+from .source import HomelabConfigEntry
+
+# The option that says that Home Assistant does not run in the cluster.
+_NONE: Final = "none"
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant,
+    issue_id: str,
+    data: dict[str, str | int | float | None] | None,
+) -> RepairsFlow:
+    """Return the flow for an issue."""
+    known = data or {}
+    entry = hass.config_entries.async_get_known_entry(str(known["entry_id"]))
+    if known["issue"] == Issue.OWN_GUEST_UNKNOWN:
+        return OwnGuestFlow(entry)
+    return CertificateFlow(entry, old=str(known["old"]), new=str(known["new"]))
+
+
+class OwnGuestFlow(RepairsFlow):
+    """The user says which guest runs this Home Assistant."""
+
+    def __init__(self, entry: HomelabConfigEntry) -> None:
+        """Remember whose guests are in question."""
+        self._entry = entry
+
+    async def async_step_init(
+        self, user_input: Mapping[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Let the user pick, those first for which a proof speaks."""
+        if self._entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        if user_input is not None:
+            return self._async_store(user_input[CONF_OWN_GUEST])
+        source = self._entry.runtime_data
+        if not isinstance(source, ProxmoxSource):
+            raise TypeError(source)
+        return self.async_show_form(
+            step_id="init",
+            data_schema=probatio.Schema(
+                {probatio.Required(CONF_OWN_GUEST): _guest_selector(source)}
+            ),
+            description_placeholders={
+                "title": self._entry.title,
+                "candidates": ", ".join(map(title, _candidates(source))) or "-",
+            },
+        )
+
+    def _async_store(self, picked: str) -> RepairsFlowResult:
+        vmid = NO_OWN_GUEST if picked == _NONE else int(picked)
+        entries = self.hass.config_entries
+        entries.async_update_entry(
+            self._entry, options={**self._entry.options, CONF_OWN_GUEST: vmid}
+        )
+        entries.async_schedule_reload(self._entry.entry_id)
+        return self.async_create_entry(data={})
+
+
+def _candidates(source: ProxmoxSource) -> list[Guest]:
+    guests = map(source.guest, source.own_guest.candidates)
+    return [guest for guest in guests if guest is not None]
+
+
+def _guest_selector(source: ProxmoxSource) -> SelectSelector:
+    running = [
+        guest
+        for guest in source.resources.guests().values()
+        if guest.state is GuestState.RUNNING
+    ]
+    running.sort(key=lambda guest: (guest.name or "", guest.vmid))
+    ordered = dict.fromkeys(
+        (guest.vmid, title(guest)) for guest in (*_candidates(source), *running)
+    )
+    options = [
+        SelectOptionDict(value=str(vmid), label=label) for vmid, label in ordered
+    ]
+    return SelectSelector(
+        SelectSelectorConfig(
+            options=[
+                *options,
+                SelectOptionDict(value=_NONE, label="Not in this cluster"),
+            ],
+            mode=SelectSelectorMode.DROPDOWN,
+            translation_key=CONF_OWN_GUEST,
+        )
+    )
+
+
+class CertificateFlow(RepairsFlow):
+    """The user compares the new certificate and accepts it."""
+
+    def __init__(self, entry: HomelabConfigEntry, *, old: str, new: str) -> None:
+        """Remember the two fingerprints, both may be unknown."""
+        self._entry = entry
+        self._old = old
+        self._new = new
+
+    async def async_step_init(
+        self, user_input: Mapping[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Show the two fingerprints; accept what was shown and nothing else."""
+        presented = await self._async_presented()
+        if presented is None:
+            return self.async_abort(reason="cannot_connect")
+        if user_input is not None and presented.fingerprint == self._new:
+            return self._async_accept(presented)
+        self._new = presented.fingerprint
+        return self.async_show_form(
+            step_id="init",
+            data_schema=probatio.Schema({}),
+            description_placeholders={
+                "title": self._entry.title,
+                "old": self._old or "-",
+                "new": presented.fingerprint,
+                "subject": presented.subject,
+                "issuer": presented.issuer,
+                "expires": f"{presented.expires_at:%Y-%m-%d}",
+            },
+        )
+
+    async def _async_presented(self) -> PresentedCertificate | None:
+        """Return what the first host that answers presents now."""
+        data = self._entry.data
+        for host in data[CONF_HOSTS]:
+            with suppress(HomelabError):
+                return await fetch_certificate(host, data.get(CONF_PORT, DEFAULT_PORT))
+        return None
+
+    def _async_accept(self, presented: PresentedCertificate) -> RepairsFlowResult:
+        # What the system trusts renews itself every few weeks and needs no pin.
+        trusted = presented.publicly_trusted
+        entries = self.hass.config_entries
+        entries.async_update_entry(
+            self._entry,
+            data={
+                **self._entry.data,
+                CONF_FINGERPRINT: None if trusted else presented.fingerprint,
+                CONF_CA_PEM: None if trusted else presented.ca_pem,
+                CONF_MEMBER_FINGERPRINTS: {},
+            },
+        )
+        entries.async_schedule_reload(self._entry.entry_id)
+        return self.async_create_entry(data={})
