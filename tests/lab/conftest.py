@@ -1,0 +1,199 @@
+"""A small cluster of two nodes behind the real protocol side of the lab."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any, cast
+
+from aiohttp import ClientSession, TCPConnector
+import pytest
+import pytest_socket
+
+from lab.pve.access import AccessControl
+from lab.pve.api import ApiRequest, Listing, Router, failed
+from lab.pve.dispatch import Dispatcher
+from lab.pve.faults import Faults
+from lab.pve.handlers import access as access_handlers
+from lab.pve.server import PveServer
+from lab.pve.tls import ClusterTls
+
+if TYPE_CHECKING:
+    from lab.pve.cluster import Cluster
+
+ADDRESSES = {"pve1": "127.0.0.31", "pve2": "127.0.0.32"}
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+_REAL_SOCKET = socket.socket
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup() -> None:
+    """Allow real sockets on loopback before the first fixture needs one.
+
+    The test package of Home Assistant forbids them in `pytest_runtest_setup`, and
+    fixtures are made within that same hook, before a later one could allow them again.
+    """
+    if socket.socket is not _REAL_SOCKET:
+        pytest_socket.enable_socket()
+        pytest_socket.socket_allow_hosts(["127.0.0.0/8", "::1"])
+
+
+class StubCluster:
+    """As much of a cluster as the protocol side asks for."""
+
+    name = "home"
+
+    def __init__(self, access: AccessControl) -> None:
+        self.access = access
+        self.nodes = {"pve1": object(), "pve2": object()}
+
+    def reachability(self, contacted: str, target: str) -> int | None:
+        return None
+
+
+def build_stub_router() -> Router:
+    """Handlers that show what reaches them."""
+    router = Router()
+    router.include(access_handlers.router)
+
+    @router.handle("GET", "/cluster/resources")
+    async def resources(request: ApiRequest) -> object:
+        return [{"vmid": vmid, "template": False} for vmid in range(100, 200)]
+
+    @router.handle("GET", "/nodes/{node}/tasks")
+    async def tasks(request: ApiRequest) -> object:
+        return Listing(data=[], total=77)
+
+    @router.handle("POST", "/nodes/{node}/qemu/{vmid}/status/start")
+    async def start(request: ApiRequest) -> object:
+        raise failed("VM is locked (backup)\nsecond line")
+
+    @router.handle("POST", "/nodes/{node}/qemu/{vmid}/status/shutdown")
+    async def shutdown(request: ApiRequest) -> object:
+        return dict(request.params)
+
+    @router.handle("POST", "/nodes/{node}/qemu/{vmid}/agent/exec")
+    async def execute_in_guest(request: ApiRequest) -> object:
+        return request.items("command")
+
+    @router.handle("PUT", "/nodes/{node}/qemu/{vmid}/config")
+    async def configure(request: ApiRequest) -> object:
+        return dict(request.params)
+
+    @router.handle("POST", "/nodes/{node}/execute")
+    async def execute(request: ApiRequest) -> object:
+        return []
+
+    @router.handle("GET", "/nodes/{node}/storage")
+    async def storages(request: ApiRequest) -> object:
+        return []
+
+    @router.handle("GET", "/nodes/{node}/storage/{storage}/content/{volume}")
+    async def volume(request: ApiRequest) -> object:
+        return request.text("volume")
+
+    @router.handle("GET", "/nodes/{node}/status")
+    async def status(request: ApiRequest) -> object:
+        raise ZeroDivisionError("a mistake in a handler")
+
+    return router
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a client saw."""
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    raw: bytes
+    json: Any
+
+
+@dataclass(kw_only=True)
+class StubPve:
+    """The running servers and a client that trusts them."""
+
+    access: AccessControl
+    faults: Faults
+    tls: ClusterTls
+    server: PveServer
+    client: ClientSession
+    root: str
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        node: str = "pve1",
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+        **arguments: Any,
+    ) -> Reply:
+        """Send a request, as root's token unless something else is said."""
+        if headers is None:
+            headers = {"Authorization": f"PVEAPIToken={token or self.root}"}
+        url = f"{self.server.url(node)}/api2/json{path}"
+        async with self.client.request(
+            method, url, headers=headers, **arguments
+        ) as response:
+            raw = await response.read()
+            plain = "Content-Encoding" not in response.headers or raw[:1] == b"{"
+            is_json = "json" in response.headers.get("Content-Type", "") and raw
+            return Reply(
+                status=response.status,
+                reason=str(response.reason),
+                headers=dict(response.headers),
+                raw=raw,
+                json=await response.json() if is_json and plain else None,
+            )
+
+
+type MakePve = Callable[..., Awaitable[StubPve]]
+
+
+@pytest.fixture
+async def make_pve() -> AsyncIterator[MakePve]:
+    """Start stub clusters that end with the test."""
+    started: list[StubPve] = []
+
+    async def make(*, version: str = "9.2", auth_delay: float = 0.0) -> StubPve:
+        access = AccessControl(version=version)
+        access.add_user("root@pam", "root's password")
+        access.add_user("totp@pve", "password", totp_secret=TOTP_SECRET)
+        faults = Faults(access=access)
+        tls = ClusterTls(ADDRESSES)
+        dispatcher = Dispatcher(
+            cluster=cast("Cluster", StubCluster(access)),
+            router=build_stub_router(),
+            faults=faults,
+            version=version,
+            auth_delay=auth_delay,
+        )
+        server = PveServer(dispatcher, tls, ADDRESSES)
+        await server.start()
+        context = ssl.create_default_context(cadata=tls.ca_pem)
+        pve = StubPve(
+            access=access,
+            faults=faults,
+            tls=tls,
+            server=server,
+            client=ClientSession(connector=TCPConnector(ssl=context)),
+            root=access.add_token("root@pam", "lab", privsep=False),
+        )
+        started.append(pve)
+        return pve
+
+    yield make
+    for pve in started:
+        await pve.client.close()
+        await pve.server.stop()
+        pve.tls.close()
+
+
+@pytest.fixture
+async def pve(make_pve: MakePve) -> StubPve:
+    """A stub cluster of version 9.2 that answers a 401 at once."""
+    return await make_pve()
