@@ -25,8 +25,8 @@ async def make_access(pve: StubPve) -> dict[str, Any]:
         assert (reply.status, reply.json) == (200, {"data": None})
     reply = await pve.send("POST", TOKEN, data={"privsep": "0", "comment": "c"})
     assert reply.status == 200
-    data: dict[str, Any] = reply.json["data"]
-    return data
+    made: dict[str, Any] = reply.json["data"]
+    return made
 
 
 async def test_a_guided_set_up(pve: StubPve) -> None:
