@@ -278,6 +278,7 @@ def sample(source: str) -> Module:
 NAMES = """
 from enum import StrEnum
 KEY = "constant"
+TABLE = {1: "one", 2: KEY}
 class Reason(StrEnum):
     LOCKED = "locked"
     OWN = "own"
@@ -297,6 +298,7 @@ def f(refusal, err, key):
         ("KEY", {"constant"}),
         ("Reason.OWN", {"own"}),
         ('"a" if key else KEY', {"a", "constant"}),
+        ("TABLE[key]", {"one", "constant"}),
         ("refusal.reason", {"locked", "own"}),
         ("err.key", {"failure"}),
     ],

@@ -84,13 +84,18 @@ def integration_modules() -> tuple[Module, ...]:
 def resolve(node: ast.expr, names: Mapping[str, Any]) -> set[str]:
     """Return the strings that an expression may be, as far as names tell.
 
-    Literals, module constants, members of enumerations and both arms of a
-    condition are known; a local variable or a call is not and gives nothing.
+    Literals, module constants, members of enumerations, both arms of a condition
+    and all values of a table are known; a local variable or a call is not and
+    gives nothing.
     """
     if isinstance(node, ast.Constant):
         return {node.value} if isinstance(node.value, str) else set()
     if isinstance(node, ast.IfExp):
         return resolve(node.body, names) | resolve(node.orelse, names)
+    if isinstance(node, ast.Subscript):
+        table = _look_up(node.value, names)
+        values = table.values() if isinstance(table, Mapping) else ()
+        return {str(value) for value in values if isinstance(value, str)}
     value = _look_up(node, names)
     return {str(value)} if isinstance(value, str) else set()
 
@@ -121,10 +126,9 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call, dict[str, ast.expr]]]:
 def docstrings(tree: ast.Module) -> set[int]:
     """Return the identities of the constants that only document."""
     return {
-        id(statement.value)
+        id(node.value)
         for node in ast.walk(tree)
-        for statement in getattr(node, "body", [])
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
 
 
