@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
@@ -31,10 +30,7 @@ from .issues import Issue
 from .proxmox.models import Guest, GuestState
 from .proxmox.source import ProxmoxSource
 from .proxmox.trust import PresentedCertificate, fetch_certificate
-from .source import HomelabConfigEntry
-
-# The option that says that Home Assistant does not run in the cluster.
-_NONE: Final = "none"
+from .source import HomelabConfigEntry, Source
 
 
 async def async_create_fix_flow(
@@ -60,27 +56,41 @@ class OwnGuestFlow(RepairsFlow):
     async def async_step_init(
         self, user_input: Mapping[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Let the user pick, those first for which a proof speaks."""
+        """Ask whether it is one of the guests at all."""
         if self._entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
-        if user_input is not None:
-            return self._async_store(user_input[CONF_OWN_GUEST])
         source = self._entry.runtime_data
-        if not isinstance(source, ProxmoxSource):
-            raise TypeError(source)
-        return self.async_show_form(
+        return self.async_show_menu(
             step_id="init",
-            data_schema=probatio.Schema(
-                {probatio.Required(CONF_OWN_GUEST): _guest_selector(source)}
-            ),
+            menu_options=["pick", "elsewhere"],
             description_placeholders={
                 "title": self._entry.title,
                 "candidates": ", ".join(map(title, _candidates(source))) or "-",
             },
         )
 
-    def _async_store(self, picked: str) -> RepairsFlowResult:
-        vmid = NO_OWN_GUEST if picked == _NONE else int(picked)
+    async def async_step_pick(
+        self, user_input: Mapping[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Let the user pick a running guest."""
+        if user_input is not None:
+            return self._async_store(int(user_input[CONF_OWN_GUEST]))
+        field = probatio.Required(CONF_OWN_GUEST)
+        return self.async_show_form(
+            step_id="pick",
+            data_schema=probatio.Schema(
+                {field: _guest_selector(self._entry.runtime_data)}
+            ),
+            description_placeholders={"title": self._entry.title},
+        )
+
+    async def async_step_elsewhere(
+        self, user_input: Mapping[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Home Assistant runs on something that is not of this cluster."""
+        return self._async_store(NO_OWN_GUEST)
+
+    def _async_store(self, vmid: int) -> RepairsFlowResult:
         entries = self.hass.config_entries
         entries.async_update_entry(
             self._entry, options={**self._entry.options, CONF_OWN_GUEST: vmid}
@@ -89,32 +99,31 @@ class OwnGuestFlow(RepairsFlow):
         return self.async_create_entry(data={})
 
 
-def _candidates(source: ProxmoxSource) -> list[Guest]:
+def _candidates(source: Source) -> list[Guest]:
+    """Return the guests for which a proof speaks."""
+    if not isinstance(source, ProxmoxSource):
+        return []
     guests = map(source.guest, source.own_guest.candidates)
     return [guest for guest in guests if guest is not None]
 
 
-def _guest_selector(source: ProxmoxSource) -> SelectSelector:
-    running = [
-        guest
-        for guest in source.resources.guests().values()
-        if guest.state is GuestState.RUNNING
-    ]
-    running.sort(key=lambda guest: (guest.name or "", guest.vmid))
-    ordered = dict.fromkeys(
-        (guest.vmid, title(guest)) for guest in (*_candidates(source), *running)
-    )
-    options = [
-        SelectOptionDict(value=str(vmid), label=label) for vmid, label in ordered
-    ]
+def _guest_selector(source: Source) -> SelectSelector:
+    """Return the running guests to choose from, those with a proof first."""
+    guests = _candidates(source)
+    if isinstance(source, ProxmoxSource):
+        running = [
+            guest
+            for guest in source.resources.guests().values()
+            if guest.state is GuestState.RUNNING and guest not in guests
+        ]
+        guests += sorted(running, key=lambda guest: (guest.name or "", guest.vmid))
     return SelectSelector(
         SelectSelectorConfig(
             options=[
-                *options,
-                SelectOptionDict(value=_NONE, label="Not in this cluster"),
+                SelectOptionDict(value=str(guest.vmid), label=title(guest))
+                for guest in guests
             ],
             mode=SelectSelectorMode.DROPDOWN,
-            translation_key=CONF_OWN_GUEST,
         )
     )
 
