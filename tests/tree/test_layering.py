@@ -18,6 +18,7 @@ GROUND_FLOOR = frozenset(
         "errors",
         "models",
         "parse",
+        "paths",
         "privileges",
         "protocol",
         "resource",
