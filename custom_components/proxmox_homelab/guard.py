@@ -106,7 +106,7 @@ def check_guest(
             reason=Reason.PRIVILEGE,
             placeholders={**named, "privilege": " | ".join(privileges), "path": path},
         )
-    if not source.is_quorate:
+    if source.has_lost_quorum:
         return Refusal(reason=Reason.NO_QUORUM)
     # Hibernated guests carry the lock "suspended" until they start again.
     if guest.lock and guest.lock != "suspended":
@@ -228,7 +228,7 @@ def _check_node_rights(
     if for_guests:
         path, privilege = "/vms", "VM.PowerMgmt"
     if source.allows(path, privilege):
-        if for_guests and not source.is_quorate:
+        if for_guests and source.has_lost_quorum:
             return Refusal(reason=Reason.NO_QUORUM)
         return None
     return Refusal(

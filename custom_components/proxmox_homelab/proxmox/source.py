@@ -213,6 +213,15 @@ class ProxmoxSource:
         status = self.cluster.status
         return status is not None and status.quorate
 
+    @property
+    def has_lost_quorum(self) -> bool:
+        """Whether it is known that the cluster cannot be changed.
+
+        Who may not read the status of the cluster learns it from the command.
+        """
+        status = self.cluster.status
+        return status is not None and not status.quorate
+
     def guest(self, vmid: int) -> Guest | None:
         """Return the guest as it is known now."""
         item = self.resources.data.get(keys.guest_key(vmid))
