@@ -1,5 +1,6 @@
 """Which guest runs this Home Assistant."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from custom_components.proxmox_homelab.own_guest import (
@@ -14,28 +15,41 @@ MAC = "bc:24:11:00:01:03"
 UUID = "0f5a3b1e-6a7c-4f0e-9d3b-1c2d3e4f5a6b"
 
 
-def _host(**said: object) -> HostIdentity:
+def _host(
+    *,
+    macs: Iterable[str] = (),
+    addresses: Iterable[str] = (),
+    smbios_uuid: str | None = None,
+) -> HostIdentity:
     return HostIdentity(
-        **{"macs": frozenset(), "addresses": frozenset(), "smbios_uuid": None, **said}
+        macs=frozenset(macs), addresses=frozenset(addresses), smbios_uuid=smbios_uuid
     )
 
 
-def _guest(vmid: int, **said: object) -> GuestIdentity:
+def _guest(
+    vmid: int,
+    *,
+    macs: Iterable[str] = (),
+    addresses: Iterable[str] = (),
+    smbios_uuid: str | None = None,
+) -> GuestIdentity:
     return GuestIdentity(
         vmid=vmid,
-        **{"macs": frozenset(), "addresses": frozenset(), "smbios_uuid": None, **said},
+        macs=frozenset(macs),
+        addresses=frozenset(addresses),
+        smbios_uuid=smbios_uuid,
     )
 
 
 def test_each_proof_alone_is_enough() -> None:
     host = _host(macs={MAC}, addresses={"10.12.0.103"}, smbios_uuid=UUID)
     others = [_guest(100, macs={"bc:24:11:00:01:00"}), _guest(200)]
-    for proof, said in (
-        (Proof.MAC, {"macs": {MAC}}),
-        (Proof.ADDRESS, {"addresses": {"10.12.0.103"}}),
-        (Proof.SMBIOS, {"smbios_uuid": UUID}),
+    for proof, own in (
+        (Proof.MAC, _guest(103, macs={MAC})),
+        (Proof.ADDRESS, _guest(103, addresses={"10.12.0.103"})),
+        (Proof.SMBIOS, _guest(103, smbios_uuid=UUID)),
     ):
-        found = find_own_guest(host, [*others, _guest(103, **said)])
+        found = find_own_guest(host, [*others, own])
         assert found.vmid == 103
         assert found.proofs == {proof}
         assert found.is_certain
