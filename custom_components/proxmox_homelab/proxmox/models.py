@@ -226,13 +226,15 @@ class ClusterIdentity:
     """What makes a cluster the same one under any address.
 
     `ca_fingerprint` is the SHA-256 of `pve-root-ca.pem` as
-    `/nodes/{node}/certificates/info` shows it, when it could be read.
+    `/nodes/{node}/certificates/info` shows it, when it could be read; `ca_pem` is
+    that certificate, as text.
     """
 
     name: str
     ca_fingerprint: str | None
     nodes: tuple[str, ...]
     addresses: tuple[str, ...]
+    ca_pem: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
