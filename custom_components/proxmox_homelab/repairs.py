@@ -178,7 +178,7 @@ class CertificateFlow(RepairsFlow):
                 **self._entry.data,
                 CONF_FINGERPRINT: None if trusted else presented.fingerprint,
                 CONF_CA_PEM: None if trusted else presented.ca_pem,
-                CONF_MEMBER_FINGERPRINTS: {},
+                CONF_MEMBER_FINGERPRINTS: [],
             },
         )
         entries.async_schedule_reload(self._entry.entry_id)
