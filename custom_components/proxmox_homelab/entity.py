@@ -13,10 +13,13 @@ from homeassistant.components.select import SelectEntityDescription
 from homeassistant.components.sensor import SensorEntityDescription
 from homeassistant.components.switch import SwitchEntityDescription
 from homeassistant.components.update import UpdateEntityDescription
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
+
+from .const import DOMAIN
 
 # The sources' tables are made of these descriptions, so that a run-time import of
 # the sources' protocol would go in a circle.
@@ -35,6 +38,7 @@ class HomelabEntityDescription(EntityDescription):
     attributes_fn: a few extra facts about the item, for people and automations.
     source_attributes_fn: the same, from the item and what is around it.
     always_available: the row says something even while its item is out of reach.
+    cuts_power: the row must not exist for whatever runs this Home Assistant.
     """
 
     section: str
@@ -43,6 +47,7 @@ class HomelabEntityDescription(EntityDescription):
     attributes_fn: Callable[[Any], Mapping[str, Any]] | None = None
     source_attributes_fn: Callable[[Any, Any], Mapping[str, Any]] | None = None
     always_available: bool = False
+    cuts_power: bool = False
 
     def attributes(self, source: Source, item: Any) -> dict[str, Any] | None:
         """Return the extra facts about the item, None for a row without any."""
@@ -138,6 +143,8 @@ class HomelabEntity(Entity):
         self._attr_unique_id = f"{source.entry.unique_id}_{key}_{description.key}"
         self._attr_device_info = source.device_info(key)
         self._attr_translation_key = description.translation_key or description.key
+        if description.name is None:
+            self._attr_name = None
 
     @property
     def item(self) -> Any:
@@ -226,3 +233,17 @@ def async_setup_rows[DescriptionT: HomelabEntityDescription](
 
     add_new()
     entry.async_on_unload(source.async_on_shape_change(add_new))
+
+
+@callback
+def async_drop_power(hass: HomeAssistant, source: Source, key: str) -> None:
+    """Remove what could cut the power of the item, from before that was known."""
+    registry = er.async_get(hass)
+    for platform, rows in source.tables.items():
+        for row in rows:
+            if row.cuts_power and key.startswith(f"{row.kind}/"):
+                unique_id = f"{source.entry.unique_id}_{key}_{row.key}"
+                if entity_id := registry.async_get_entity_id(
+                    platform, DOMAIN, unique_id
+                ):
+                    registry.async_remove(entity_id)

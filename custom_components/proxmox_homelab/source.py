@@ -52,7 +52,7 @@ class Source(Protocol):
     async def async_fetch_details(self) -> None:
         """Ask for what the entities can do without at first; raises nothing."""
 
-    def item_keys(self) -> Mapping[str, set[str]]:
+    def item_keys(self) -> Mapping[str, list[str]]:
         """Return the keys of all items by kind, the first part of the key."""
 
     def is_reachable(self, key: str) -> bool:

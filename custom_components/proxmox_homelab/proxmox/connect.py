@@ -12,6 +12,7 @@ from ..const import (
     CONF_CA_PEM,
     CONF_FINGERPRINT,
     CONF_HOSTS,
+    CONF_MEMBER_FINGERPRINTS,
     CONF_TOKEN_ID,
     CONF_TOKEN_SECRET,
     DEFAULT_PORT,
@@ -30,7 +31,9 @@ def async_create_client(hass: HomeAssistant, data: Mapping[str, Any]) -> Proxmox
         port=data.get(CONF_PORT, DEFAULT_PORT),
         credentials=_credentials(data),
         trust=Trust(
-            fingerprint=data.get(CONF_FINGERPRINT), ca_pem=data.get(CONF_CA_PEM)
+            fingerprint=data.get(CONF_FINGERPRINT),
+            ca_pem=data.get(CONF_CA_PEM),
+            member_fingerprints=tuple(data.get(CONF_MEMBER_FINGERPRINTS, ())),
         ),
     )
 

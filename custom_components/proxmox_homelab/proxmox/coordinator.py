@@ -12,6 +12,7 @@ from homeassistant.util import dt as dt_util
 
 from ..coordinator import HomelabCoordinator
 from . import keys
+from .absence import async_confirm_gone
 from .models import (
     ClusterStatus,
     ClusterSummary,
@@ -78,7 +79,7 @@ class ResourcesCoordinator(HomelabCoordinator[Item]):
         self._response_ms = round((perf_counter() - started) * 100) * 10
         self.resources = resources
         data = self._view(resources)
-        await self._source.async_confirm_gone(data)
+        await async_confirm_gone(self._source, data)
         return data
 
     @callback

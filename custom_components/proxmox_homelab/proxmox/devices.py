@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from homeassistant.const import CONF_PORT
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import (
@@ -158,7 +159,7 @@ class Devices:
         node = storage.node or next(iter(storage.nodes), "")
         return {
             "name": storage.name
-            if storage.node is None
+            if storage.node is None or not self._source.is_cluster
             else f"{storage.name} ({storage.node})",
             "manufacturer": _MANUFACTURER,
             "model": "Shared storage" if storage.node is None else "Storage",
@@ -190,15 +191,16 @@ class Devices:
         )
         return None if device is None else device.name
 
-    def _url(self, fragment: str) -> URL:
+    def _url(self, fragment: str) -> str:
+        """Return a page of the Proxmox VE interface, which reads its fragment raw."""
         data = self._source.entry.data
-        return URL.build(
+        base = URL.build(
             scheme="https",
             host=data[CONF_HOSTS][0],
-            port=data.get("port", DEFAULT_PORT),
+            port=data.get(CONF_PORT, DEFAULT_PORT),
             path="/",
-            fragment=fragment,
         )
+        return f"{base}#{fragment}"
 
 
 def key_of(device: DeviceEntry) -> str | None:

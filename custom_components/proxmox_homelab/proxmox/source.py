@@ -1,5 +1,6 @@
 """A Proxmox VE cluster as a source: its sections, devices, rights and own guest."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -12,11 +13,13 @@ from homeassistant.util import dt as dt_util
 
 from ..const import (
     CONF_BACKUP_MAX_AGE,
+    CONF_HOSTS,
     CONF_IMPORTANCE,
     CONF_INTERVAL_NODES,
     CONF_INTERVAL_RESOURCES,
     CONF_INTERVAL_TASKS,
     CONF_LAST_OWN_GUEST,
+    CONF_MEMBER_FINGERPRINTS,
     CONF_OWN_GUEST,
     DEFAULT_BACKUP_MAX_AGE,
     DEFAULT_INTERVAL_NODES,
@@ -26,6 +29,7 @@ from ..const import (
     Importance,
 )
 from ..coordinator import HomelabCoordinator, as_update_error
+from ..entity import async_drop_power
 from ..errors import HomelabError, NotFoundError
 from ..own_guest import UNKNOWN, OwnGuest
 from . import keys
@@ -33,7 +37,6 @@ from .backups import BackupsCoordinator
 from .connect import async_create_client
 from .coordinator import (
     ClusterCoordinator,
-    Item,
     PermissionsCoordinator,
     ResourcesCoordinator,
     TasksCoordinator,
@@ -51,11 +54,8 @@ from .devices import Devices, key_of
 from .entities import TABLES
 from .evidence import async_find_own_guest
 from .forecast import Forecast
-from .models import Guest, GuestRef, GuestState, GuestType, Node, Task, Version
+from .models import Guest, GuestState, Node, Task, Version
 from .selection import Selection
-
-# A row has to be missing in that many complete lists before it may be gone.
-_LISTS_TO_BE_GONE = 2
 
 
 class ProxmoxSource:
@@ -126,11 +126,14 @@ class ProxmoxSource:
         """Get the list, the rights and the quorum; the details come afterwards."""
         await self.resources.async_config_entry_first_refresh()
         try:
-            self.version = await self.client.version()
+            self.version, *_ = await asyncio.gather(
+                self.client.version(),
+                self.cluster.async_refresh(),
+                self.permissions.async_refresh(),
+            )
         except HomelabError as err:
             raise as_update_error(err) from err
-        await self.cluster.async_refresh()
-        await self.permissions.async_refresh()
+        self._async_remember_members()
         await self._async_confirm_last_own_guest()
         self.devices.async_update()
         for section in self.coordinators.values():
@@ -139,6 +142,9 @@ class ProxmoxSource:
             self.entry.async_on_unload(
                 section.async_add_listener(self._async_shape_may_have_changed)
             )
+        self.entry.async_on_unload(
+            self.cluster.async_add_listener(self._async_remember_members)
+        )
 
     async def async_fetch_details(self) -> None:
         """Ask for what the entities can do without at first, section by section."""
@@ -169,11 +175,11 @@ class ProxmoxSource:
         """The entity rows by platform."""
         return TABLES
 
-    def item_keys(self) -> Mapping[str, set[str]]:
+    def item_keys(self) -> Mapping[str, list[str]]:
         """Return the keys of all items by kind."""
-        found: dict[str, set[str]] = {}
+        found: dict[str, list[str]] = {}
         for key in (*self.resources.data, *self.disks.data):
-            found.setdefault(keys.kind_of(key), set()).add(key)
+            found.setdefault(keys.kind_of(key), []).append(key)
         return found
 
     def is_reachable(self, key: str) -> bool:
@@ -316,61 +322,26 @@ class ProxmoxSource:
             # The next poll tells the same, or which fault keeps it from telling.
             return
 
-    # --- coming and going --------------------------------------------------------
-
-    async def async_confirm_gone(self, data: dict[str, Item]) -> None:
-        """Drop from `data` what the cluster confirms not to have any more.
-
-        A row can also be missing because a privilege was lost or a node is off, so
-        two complete and quorate lists are the first condition and a direct question
-        is the second.
-        """
-        if not self.is_quorate or not all(
-            item.online for item in data.values() if isinstance(item, Node)
+    @callback
+    def _async_remember_members(self) -> None:
+        """Keep the members' addresses for a start at which the first one is dead."""
+        data = self.entry.data
+        hosts = list(dict.fromkeys((*data[CONF_HOSTS], *sorted(self.client.hosts))))
+        fingerprints = sorted(self.client.member_fingerprints)
+        if hosts == data[CONF_HOSTS] and fingerprints == data.get(
+            CONF_MEMBER_FINGERPRINTS, []
         ):
             return
-        for key in self.devices.keys() - data.keys() - self.disks.data.keys():
-            if keys.kind_of(key) != "disk":
-                self.resources.missing.setdefault(key, _LISTS_TO_BE_GONE)
-        for key, lists in list(self.resources.missing.items()):
-            if lists >= _LISTS_TO_BE_GONE and await self._async_is_gone(key):
-                data.pop(key, None)
-                del self.resources.missing[key]
-                self.devices.async_remove(key)
+        self.hass.config_entries.async_update_entry(
+            self.entry,
+            data={
+                **data,
+                CONF_HOSTS: hosts,
+                CONF_MEMBER_FINGERPRINTS: fingerprints,
+            },
+        )
 
-    async def _async_is_gone(self, key: str) -> bool:
-        kind = keys.kind_of(key)
-        try:
-            if kind == "guest":
-                return await self._async_is_guest_gone(keys.vmid_of(key))
-            if kind == "node":
-                status = await self.client.cluster_status()
-                return keys.node_of(key) not in {m.name for m in status.members}
-            if kind == "storage":
-                await self.permissions.async_refresh()
-                name = key.rpartition("/")[2]
-                return self.permissions.last_update_success and self.allows(
-                    f"/storage/{name}", "Datastore.Audit"
-                )
-        except HomelabError:
-            return False
-        return False
-
-    async def _async_is_guest_gone(self, vmid: int) -> bool:
-        """Ask for the guest itself: "does not exist" differs from "not allowed"."""
-        guest = self.guest(vmid)
-        node = guest.node if guest else self.online_node()
-        if node is None:
-            return False
-        for kind in (guest.type,) if guest else GuestType:
-            try:
-                await self.client.guest_config(
-                    GuestRef(vmid=vmid, type=kind, node=node)
-                )
-            except NotFoundError:
-                continue
-            return False
-        return True
+    # --- coming and going --------------------------------------------------------
 
     @callback
     def _async_shape_may_have_changed(self) -> None:
@@ -380,10 +351,15 @@ class ProxmoxSource:
             self.resources.data.keys() | self.disks.data.keys(),
             self.permissions.data.get(keys.CLUSTER),
             self.own_guest,
+            self.own_node,
             self.is_own_guest_settled,
         )
         if shape != self._shape:
             self._shape = shape
+            if self.own_guest.vmid is not None:
+                async_drop_power(self.hass, self, keys.guest_key(self.own_guest.vmid))
+            if self.own_node is not None:
+                async_drop_power(self.hass, self, keys.node_key(self.own_node))
             for update in tuple(self._shape_listeners):
                 update()
 

@@ -13,11 +13,17 @@ ON_REQUEST: Final[dict[str, Any]] = {
     "entity_registry_enabled_default": False,
 }
 
-# Whatever cuts power: neither an area nor a voice command reaches this category.
-POWER: Final[dict[str, Any]] = {"entity_category": EntityCategory.CONFIG}
-POWER_ON_REQUEST: Final[dict[str, Any]] = {
-    **POWER,
+# A command: neither an area nor a voice command reaches this category.
+COMMAND: Final[dict[str, Any]] = {
+    "entity_category": EntityCategory.CONFIG,
     "entity_registry_enabled_default": False,
+}
+
+# Whatever takes a machine away from those who use it.
+POWER_ON_REQUEST: Final[dict[str, Any]] = {**COMMAND, "cuts_power": True}
+POWER: Final[dict[str, Any]] = {
+    "entity_category": EntityCategory.CONFIG,
+    "cuts_power": True,
 }
 
 

@@ -21,6 +21,7 @@ from ..backups import GuestBackups
 from ..coordinator import Section
 from ..models import Guest, GuestCommand, GuestInside, GuestJob, GuestState, GuestType
 from .common import (
+    COMMAND,
     ON_REQUEST,
     POWER,
     POWER_ON_REQUEST,
@@ -267,14 +268,14 @@ BUTTONS = (
         key="snapshot",
         command=GuestJob.SNAPSHOT,
         exists_fn=_may_snapshot,
-        **POWER_ON_REQUEST,
+        **COMMAND,
         **_GUEST,
     ),
     HomelabButtonDescription(
         key="back_up",
         command=GuestJob.BACKUP,
         exists_fn=_may_back_up,
-        **POWER_ON_REQUEST,
+        **COMMAND,
         **_GUEST,
     ),
     HomelabButtonDescription(
@@ -320,7 +321,7 @@ SELECTS = (
         options=list(Importance),
         current_fn=_importance,
         select_fn=_set_importance,
-        **POWER_ON_REQUEST,
+        **COMMAND,
         **_GUEST,
     ),
 )

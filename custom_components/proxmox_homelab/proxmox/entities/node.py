@@ -19,7 +19,7 @@ from .. import keys
 from ..coordinator import Section
 from ..details import NodeCare
 from ..models import Node, NodeCommand, NodeDetail, PackageUpdate
-from .common import ON_REQUEST, POWER_ON_REQUEST, percent_row, share
+from .common import COMMAND, ON_REQUEST, POWER_ON_REQUEST, percent_row, share
 
 if TYPE_CHECKING:
     from ..source import ProxmoxSource
@@ -252,7 +252,7 @@ BUTTONS = (
         command=NodeCommand.WAKE,
         exists_fn=_may_wake,
         always_available=True,
-        **POWER_ON_REQUEST,
+        **COMMAND,
         **_NODE,
     ),
     *(
@@ -260,7 +260,7 @@ BUTTONS = (
             key=command.value,
             command=command,
             exists_fn=_may_command_guests,
-            **POWER_ON_REQUEST,
+            **COMMAND,
             **_NODE,
         )
         for command in (

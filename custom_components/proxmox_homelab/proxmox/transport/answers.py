@@ -5,6 +5,7 @@ text in the reason phrase and, since Proxmox VE 8.4, in `message`, too.
 """
 
 from collections.abc import Mapping
+from http.client import responses
 import re
 from typing import Any, Final
 
@@ -85,11 +86,19 @@ def _document(body: bytes) -> dict[str, Any] | None:
 
 
 def _text(reason: str, document: Mapping[str, Any], status: int) -> str:
-    """Return the reason phrase, which all versions fill, else the message."""
-    for candidate in (reason, document.get("message")):
-        if isinstance(candidate, str) and candidate.strip():
+    """Return the reason phrase, which all versions fill, else the message.
+
+    The standard phrase of a status is what something in between fills in.
+    """
+    message = document.get("message")
+    for candidate in (reason, message):
+        if (
+            isinstance(candidate, str)
+            and candidate.strip()
+            and candidate != responses.get(status)
+        ):
             return candidate.strip()
-    return f"status {status}"
+    return reason.strip() or f"status {status}"
 
 
 def _invalid(where: str, document: Mapping[str, Any]) -> HomelabError:
