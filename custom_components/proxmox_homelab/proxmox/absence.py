@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # A row has to be missing in that many complete lists before it may be gone.
 _LISTS_TO_BE_GONE: Final = 2
+# A lost privilege makes a thousand rows disappear at once: they are asked in turn.
+_ASKED_PER_LIST: Final = 3
 # After a "no", that many lists go by before the cluster is asked again.
 _LISTS_TO_ASK_AGAIN: Final = 30
 
@@ -34,9 +36,8 @@ async def async_confirm_gone(source: ProxmoxSource, data: dict[str, Item]) -> No
     for key in source.devices.keys() - data.keys():
         if keys.kind_of(key) != "disk":
             missing.setdefault(key, _LISTS_TO_BE_GONE)
-    for key, lists in list(missing.items()):
-        if lists < _LISTS_TO_BE_GONE:
-            continue
+    due = [key for key, lists in missing.items() if lists >= _LISTS_TO_BE_GONE]
+    for key in due[:_ASKED_PER_LIST]:
         if await _async_is_gone(source, key):
             data.pop(key, None)
             del missing[key]

@@ -140,7 +140,9 @@ class ResourcesCoordinator(HomelabCoordinator[Item]):
 
     def _keep_missing(self, data: dict[str, Item], now: datetime) -> None:
         missing = self.data.keys() - data.keys() - {keys.CLUSTER}
-        self.missing = {key: self.missing.get(key, 0) + 1 for key in missing}
+        # Devices from before the last start are missing without ever having been here.
+        absent = missing | (self.missing.keys() - data.keys())
+        self.missing = {key: self.missing.get(key, 0) + 1 for key in absent}
         for key in missing:
             item = self.data[key]
             if isinstance(item, Guest) and not self._source.keeps(item):
@@ -190,7 +192,11 @@ def _summary(items: Collection[Item], response_ms: int | None) -> ClusterSummary
     guests = [item for item in items if isinstance(item, Guest)]
     nodes = [item for item in items if isinstance(item, Node)]
     vms = [guest for guest in guests if guest.type is GuestType.VM]
-    running = [guest for guest in guests if guest.state is GuestState.RUNNING]
+    running = [
+        guest
+        for guest in guests
+        if guest.state is GuestState.RUNNING and guest.unreachable_since is None
+    ]
     vms_running = sum(guest.type is GuestType.VM for guest in running)
     return ClusterSummary(
         vms_running=vms_running,
