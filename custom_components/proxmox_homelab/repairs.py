@@ -140,6 +140,12 @@ class CertificateFlow(RepairsFlow):
     async def async_step_init(
         self, user_input: Mapping[str, str] | None = None
     ) -> RepairsFlowResult:
+        """Show first: the repairs hand over data here that nobody has entered."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: Mapping[str, str] | None = None
+    ) -> RepairsFlowResult:
         """Show the two fingerprints; accept what was shown and nothing else."""
         presented = await self._async_presented()
         if presented is None:
@@ -148,7 +154,7 @@ class CertificateFlow(RepairsFlow):
             return self._async_accept(presented)
         self._new = presented.fingerprint
         return self.async_show_form(
-            step_id="init",
+            step_id="confirm",
             data_schema=probatio.Schema({}),
             description_placeholders={
                 "title": self._entry.title,
