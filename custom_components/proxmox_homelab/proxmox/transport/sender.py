@@ -7,7 +7,7 @@ and pveproxy of Proxmox VE 9.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -41,12 +41,12 @@ _WITH_BODY: Final = frozenset({"POST", "PUT"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """One request; `form` holds its encoded parameters."""
+    """One request; `form` holds its encoded parameters. Both may hold secrets."""
 
     method: str
     path: str
-    form: str
-    headers: Mapping[str, str]
+    form: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     seconds: float
 
 
