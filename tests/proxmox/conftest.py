@@ -6,7 +6,7 @@ import socket
 from types import SimpleNamespace
 from typing import Any, cast
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, TCPConnector, ThreadedResolver
 import pytest
 import pytest_socket
 
@@ -161,7 +161,7 @@ async def make_site() -> AsyncIterator[MakeSite]:
             tls=tls,
             server=server,
             router=router,
-            session=ClientSession(),
+            session=ClientSession(connector=TCPConnector(resolver=ThreadedResolver())),
             clock=clock,
             root=access.add_token("root@pam", "lab", privsep=False),
         )
@@ -179,3 +179,13 @@ async def make_site() -> AsyncIterator[MakeSite]:
 async def site(make_site: MakeSite) -> Site:
     """A site of version 9.2 that answers a 401 at once."""
     return await make_site()
+
+
+@pytest.fixture
+def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the system know no host name at all."""
+
+    def unknown(host: str, *args: Any, **kwargs: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, f"{host} not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)

@@ -347,6 +347,7 @@ async def test_tells_when_no_member_answers(site: Site) -> None:
         await site.client().version()
 
 
+@pytest.mark.usefixtures("no_names")
 async def test_a_name_that_nobody_knows_cannot_be_reached(site: Site) -> None:
     client = site.client(hosts=["nobody.invalid", *site.hosts])
     await client.version()
