@@ -116,8 +116,10 @@ class Devices:
         self._registered[key] = shown
 
     def _cluster(self) -> dict[str, Any]:
+        title = self._source.entry.title
         return {
-            "name": self._source.entry.title,
+            # The title of a single host is the name of its only node.
+            "name": title if self._source.is_cluster else f"Proxmox VE {title}",
             "manufacturer": _MANUFACTURER,
             "model": "Proxmox VE cluster"
             if self._source.is_cluster
@@ -150,7 +152,6 @@ class Devices:
             "via_device_id": self._id(keys.node_key(guest.node)),
         }
         if config is not None:
-            info["hw_version"] = config.os_type
             info["connections"] = {(CONNECTION_NETWORK_MAC, mac) for mac in config.macs}
         return info
 

@@ -34,12 +34,12 @@ def share(used: int | None, total: int | None) -> float | None:
     return round(100 * used / total, 1)
 
 
-def percent_row(**row: Any) -> HomelabSensorDescription:
+def percent_row(*, decimals: int = 1, **row: Any) -> HomelabSensorDescription:
     """Return a row for a share in percent."""
     return HomelabSensorDescription(
         native_unit_of_measurement=PERCENTAGE,
         state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=1,
+        suggested_display_precision=decimals,
         **row,
     )
 

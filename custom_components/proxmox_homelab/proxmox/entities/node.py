@@ -193,6 +193,7 @@ SENSORS = (
     ),
     percent_row(
         key="remaining_life",
+        decimals=0,
         section=Section.DISKS,
         kind="disk",
         entity_category=EntityCategory.DIAGNOSTIC,
