@@ -102,7 +102,8 @@ def _async_check_own_guest(source: ProxmoxSource) -> None:
     if source.own_guest.is_certain:
         ir.async_delete_issue(source.hass, DOMAIN, found)
         return
-    candidates = filter(None, map(source.guest, source.own_guest.candidates))
+    known = source.all_guests()
+    candidates = [known[vmid] for vmid in source.own_guest.candidates if vmid in known]
     ir.async_create_issue(
         source.hass,
         DOMAIN,

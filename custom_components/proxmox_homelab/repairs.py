@@ -103,8 +103,8 @@ def _candidates(source: Source) -> list[Guest]:
     """Return the guests for which a proof speaks."""
     if not isinstance(source, ProxmoxSource):
         return []
-    guests = map(source.guest, source.own_guest.candidates)
-    return [guest for guest in guests if guest is not None]
+    known = source.all_guests()
+    return [known[vmid] for vmid in source.own_guest.candidates if vmid in known]
 
 
 def _guest_selector(source: Source) -> SelectSelector:
@@ -113,7 +113,7 @@ def _guest_selector(source: Source) -> SelectSelector:
     if isinstance(source, ProxmoxSource):
         running = [
             guest
-            for guest in source.resources.guests().values()
+            for guest in source.all_guests().values()
             if guest.state is GuestState.RUNNING and guest not in guests
         ]
         guests += sorted(running, key=lambda guest: (guest.name or "", guest.vmid))

@@ -91,11 +91,14 @@ async def _async_shut_down_others(
     def rank(guest: Guest) -> int:
         return _ORDER.index(source.importance(guest))
 
-    # The HA manager moves or freezes its guests itself when their node goes.
+    # The HA manager moves or freezes its guests itself when their node goes, and
+    # what the user left out goes with the node.
     others = [
         guest
         for guest in source.running_on(node)
-        if not source.is_own_guest(guest.vmid) and not guest.ha_state
+        if not source.is_own_guest(guest.vmid)
+        and not guest.ha_state
+        and source.keeps(guest)
     ]
     for guest in others:
         refuse(check_guest(source, guest, "VM.PowerMgmt"))

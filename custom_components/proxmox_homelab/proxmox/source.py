@@ -238,11 +238,27 @@ class ProxmoxSource:
         item = self.resources.data.get(keys.node_key(name))
         return item if isinstance(item, Node) else None
 
+    def all_guests(self) -> dict[int, Guest]:
+        """Return every guest of the list, the ones that the user left out, too.
+
+        What keeps Home Assistant and what is critical from harm must not depend on
+        what the user wants to see.
+        """
+        listed = self.resources.resources
+        return {
+            **{
+                vmid: guest
+                for vmid, guest in (listed.guests if listed else {}).items()
+                if not guest.template
+            },
+            **self.resources.guests(),
+        }
+
     def running_on(self, node: str) -> list[Guest]:
-        """Return the guests that run on the node."""
+        """Return the guests that run on the node, seen or not."""
         return [
             guest
-            for guest in self.resources.guests().values()
+            for guest in self.all_guests().values()
             if guest.node == node and guest.state is GuestState.RUNNING
         ]
 
@@ -379,7 +395,7 @@ class ProxmoxSource:
         """The node that runs the own guest now."""
         if self.own_guest.vmid is None:
             return None
-        guest = self.guest(self.own_guest.vmid)
+        guest = self.all_guests().get(self.own_guest.vmid)
         return None if guest is None else guest.node
 
     async def _async_confirm_last_own_guest(self) -> None:
@@ -389,13 +405,15 @@ class ProxmoxSource:
             vmid = None if picked == NO_OWN_GUEST else picked
             self.own_guest = OwnGuest(vmid=vmid, picked=True)
             return
-        last = self.guest(self.entry.data.get(CONF_LAST_OWN_GUEST, NO_OWN_GUEST))
+        last = self.all_guests().get(
+            self.entry.data.get(CONF_LAST_OWN_GUEST, NO_OWN_GUEST)
+        )
         if last is not None:
             self.own_guest = await async_find_own_guest(self.hass, self.client, [last])
 
     async def _async_search_own_guest(self) -> None:
         """Compare all running guests with this host."""
-        guests = self.resources.guests()
+        guests = self.all_guests()
         configs = {config.vmid: config for config in self.configs.data.values()}
         self._async_set_own_guest(
             await async_find_own_guest(self.hass, self.client, guests.values(), configs)
