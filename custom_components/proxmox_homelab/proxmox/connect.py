@@ -23,13 +23,20 @@ from .credentials import Credentials, PasswordCredentials, TokenCredentials
 from .trust import Trust
 
 
-def async_create_client(hass: HomeAssistant, data: Mapping[str, Any]) -> ProxmoxClient:
-    """Return a client for the data of an entry; nothing is sent yet."""
+def async_create_client(
+    hass: HomeAssistant,
+    data: Mapping[str, Any],
+    credentials: Credentials | None = None,
+) -> ProxmoxClient:
+    """Return a client for the data of an entry; nothing is sent yet.
+
+    `credentials` are used instead of those in the data.
+    """
     return ProxmoxClient(
         async_get_clientsession(hass),
         hosts=data[CONF_HOSTS],
         port=data.get(CONF_PORT, DEFAULT_PORT),
-        credentials=_credentials(data),
+        credentials=credentials or _credentials(data),
         trust=Trust(
             fingerprint=data.get(CONF_FINGERPRINT),
             ca_pem=data.get(CONF_CA_PEM),

@@ -1,6 +1,7 @@
 """How the client proves who it is. Secrets never show in a representation."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 import re
 
 # USER@REALM!TOKENNAME=SECRET, the header value of the API and what `pveum` prints
@@ -12,10 +13,23 @@ _SECRET = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECA
 _HEADER = re.compile(r"^(?:authorization:\s*)?(?:PVEAPIToken\s*=\s*)?", re.IGNORECASE)
 
 
+class TokenFault(StrEnum):
+    """What is wrong with a text that should be a token."""
+
+    EMPTY = "token_empty"
+    WITHOUT_NAME = "token_without_name"
+    WITHOUT_REALM = "token_without_realm"
+    WITHOUT_SECRET = "token_without_secret"
+    MALFORMED = "token_malformed"
+    SECRET_MALFORMED = "token_secret_malformed"
+
+
 class TokenFormatError(ValueError):
     """A text is not a complete token; `reason` names the translated sentence."""
 
-    def __init__(self, reason: str) -> None:
+    reason: TokenFault
+
+    def __init__(self, reason: TokenFault) -> None:
         """Keep the reason; the text itself may hold a secret and is not kept."""
         super().__init__(reason)
         self.reason = reason
@@ -50,23 +64,21 @@ def parse_token(text: str) -> TokenCredentials:
     """Return the token of a pasted `user@realm!id=secret`.
 
     The words that people copy along (`Authorization: PVEAPIToken=`, quotes, blanks)
-    are tolerated. Raises `TokenFormatError` with one of the reasons `token_empty`,
-    `token_without_name`, `token_without_realm`, `token_without_secret`,
-    `token_secret_malformed`, `token_malformed`.
+    are tolerated. Raises `TokenFormatError` with what is wrong.
     """
     stripped = _HEADER.sub("", text.strip().strip("\"'")).strip()
     if not stripped:
-        raise TokenFormatError("token_empty")
+        raise TokenFormatError(TokenFault.EMPTY)
     token_id, equals, secret = stripped.partition("=")
     token_id, secret = token_id.strip(), secret.strip().strip("\"'")
     if "!" not in token_id:
-        raise TokenFormatError("token_without_name")
+        raise TokenFormatError(TokenFault.WITHOUT_NAME)
     if "@" not in token_id.partition("!")[0]:
-        raise TokenFormatError("token_without_realm")
+        raise TokenFormatError(TokenFault.WITHOUT_REALM)
     if not equals or not secret:
-        raise TokenFormatError("token_without_secret")
+        raise TokenFormatError(TokenFault.WITHOUT_SECRET)
     if not _TOKEN_ID.fullmatch(token_id):
-        raise TokenFormatError("token_malformed")
+        raise TokenFormatError(TokenFault.MALFORMED)
     if not _SECRET.fullmatch(secret):
-        raise TokenFormatError("token_secret_malformed")
+        raise TokenFormatError(TokenFault.SECRET_MALFORMED)
     return TokenCredentials(token_id=token_id, secret=secret)

@@ -1,0 +1,76 @@
+"""The config flow: the kinds of systems, and the steps that belong to each."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, override
+
+from homeassistant.config_entries import ConfigEntry, ConfigFlowResult, OptionsFlow
+from homeassistant.core import callback
+
+from .const import CONF_KIND, DOMAIN, Kind
+from .proxmox.flow import ProxmoxOptionsFlow, ProxmoxSteps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindFlow:
+    """Where the flow of a kind begins: names of its steps, and its options."""
+
+    first: str
+    reauth: str
+    reconfigure: str
+    options: Callable[[], OptionsFlow]
+
+
+KINDS: Final[Mapping[Kind, KindFlow]] = {
+    Kind.PROXMOX: KindFlow(
+        first="proxmox_address",
+        reauth="proxmox_reauth",
+        reconfigure="proxmox_reconfigure",
+        options=ProxmoxOptionsFlow,
+    )
+}
+
+
+class HomelabConfigFlow(ProxmoxSteps, domain=DOMAIN):
+    """Sets up one system; each kind's own steps live in its source package."""
+
+    VERSION = 1
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry[Any]) -> OptionsFlow:
+        """Return the options of the entry's kind."""
+        return _flow_of(config_entry.data).options()
+
+    @override
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Offer the kinds, as soon as there is a choice."""
+        first = [kind.first for kind in KINDS.values()]
+        if len(first) > 1:
+            return self.async_show_menu(step_id="user", menu_options=first)
+        return await self._async_begin(first[0])
+
+    async def async_step_reauth(
+        self, entry_data: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Ask for a new access, because the one there is was refused."""
+        return await self._async_begin(_flow_of(entry_data).reauth)
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Offer what of the connection can be changed."""
+        data = self._get_reconfigure_entry().data
+        return await self._async_begin(_flow_of(data).reconfigure)
+
+    async def _async_begin(self, step_id: str) -> ConfigFlowResult:
+        step: Callable[[], Awaitable[ConfigFlowResult]]
+        step = getattr(self, f"async_step_{step_id}")
+        return await step()
+
+
+def _flow_of(data: Mapping[str, Any]) -> KindFlow:
+    return KINDS[Kind(data[CONF_KIND])]
