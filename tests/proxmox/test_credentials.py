@@ -46,5 +46,5 @@ def test_reads_a_token(text: str) -> None:
 def test_says_what_is_wrong_with_a_token(text: str, reason: str) -> None:
     with pytest.raises(TokenFormatError) as caught:
         parse_token(text)
-    assert caught.value.reason == reason
+    assert caught.value.fault == reason
     assert SECRET not in str(caught.value)

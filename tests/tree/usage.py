@@ -146,7 +146,8 @@ def selector_options(module: Module) -> Iterator[tuple[str, set[str]]]:
 
 def _options(expression: ast.expr | None, names: Mapping[str, Any]) -> set[str]:
     if isinstance(expression, ast.List | ast.Tuple):
-        return {text for item in expression.elts for text in resolve(item, names)}
+        items = [_first_argument(item) for item in expression.elts]
+        return {text for item in items for text in resolve(item, names)}
     if isinstance(expression, ast.Call) and expression.args:
         return _options(expression.args[0], names)
     if isinstance(expression, ast.ListComp):
@@ -155,6 +156,11 @@ def _options(expression: ast.expr | None, names: Mapping[str, Any]) -> set[str]:
         value = names.get(expression.id, ())
         return {str(getattr(item, "value", item)) for item in value}
     return set()
+
+
+def _first_argument(item: ast.expr) -> ast.expr:
+    """Return what an option is made from, when it is made by a call."""
+    return item.args[0] if isinstance(item, ast.Call) and item.args else item
 
 
 def schema_fields(module: Module) -> Iterator[ast.expr]:

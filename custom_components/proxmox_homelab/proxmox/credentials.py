@@ -25,14 +25,14 @@ class TokenFault(StrEnum):
 
 
 class TokenFormatError(ValueError):
-    """A text is not a complete token; `reason` names the translated sentence."""
+    """A text is not a complete token; `fault` names the translated sentence."""
 
-    reason: TokenFault
+    fault: TokenFault
 
-    def __init__(self, reason: TokenFault) -> None:
+    def __init__(self, fault: TokenFault) -> None:
         """Keep the reason; the text itself may hold a secret and is not kept."""
-        super().__init__(reason)
-        self.reason = reason
+        super().__init__(fault)
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,20 +161,20 @@ def exclusions(
         for vmid in options.get(CONF_EXCLUDE_GUESTS, ())
         if str(vmid) not in known
     ]
-    fields: dict[probatio.Marker, Any] = {_many(CONF_EXCLUDE_GUESTS): _choice(guests)}
+    left_out = probatio.Optional(CONF_EXCLUDE_GUESTS, default=list)
+    fields: dict[probatio.Marker, Any] = {left_out: _choice(guests)}
     tags = {tag for guest in resources.guests.values() for tag in guest.tags}
+    if tags := tags.union(options.get(CONF_EXCLUDE_TAGS, ())):
+        fields[probatio.Optional(CONF_EXCLUDE_TAGS, default=list)] = _names(tags)
     pools = {guest.pool for guest in resources.guests.values() if guest.pool}
-    for key, names in ((CONF_EXCLUDE_TAGS, tags), (CONF_EXCLUDE_POOLS, pools)):
-        if found := sorted(names | set(options.get(key, ()))):
-            fields[_many(key)] = _choice(
-                [SelectOptionDict(value=name, label=name) for name in found]
-            )
+    if pools := pools.union(options.get(CONF_EXCLUDE_POOLS, ())):
+        fields[probatio.Optional(CONF_EXCLUDE_POOLS, default=list)] = _names(pools)
     fields[probatio.Required(CONF_INCLUDE_NEW, default=True)] = BooleanSelector()
     return fields
 
 
-def _many(key: str) -> probatio.Optional:
-    return probatio.Optional(key, default=list)
+def _names(names: Iterable[str]) -> SelectSelector:
+    return _choice([SelectOptionDict(value=name, label=name) for name in sorted(names)])
 
 
 def _choice(options: list[SelectOptionDict]) -> SelectSelector:
@@ -185,17 +185,30 @@ def _choice(options: list[SelectOptionDict]) -> SelectSelector:
     )
 
 
-def own_guest(guests: Iterable[Guest], *others: str) -> dict[probatio.Marker, Any]:
-    """Return the field that picks the own guest, `others` are the answers beside."""
-    options = [SelectOptionDict(value=other, label=other) for other in others]
+def own_guest(guests: Iterable[Guest]) -> dict[probatio.Marker, Any]:
+    """Return the field that picks the own guest."""
     selector = SelectSelector(
         SelectSelectorConfig(
-            options=[*options, *guest_options(guests)],
+            options=[
+                _translated(OWN_GUEST_SEARCHED),
+                _translated(OWN_GUEST_ELSEWHERE),
+                *guest_options(guests),
+            ],
             translation_key="own_guest",
             mode=SelectSelectorMode.DROPDOWN,
         )
     )
     return {probatio.Required(CONF_OWN_GUEST): selector}
+
+
+def _translated(value: str) -> SelectOptionDict:
+    return SelectOptionDict(value=value, label=value)
+
+
+def chosen_own_guest(user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the option that the answer to `own_guest` stands for."""
+    picked = user_input[CONF_OWN_GUEST]
+    return {CONF_OWN_GUEST: None if picked == OWN_GUEST_SEARCHED else int(picked)}
 
 
 def chosen_exclusions(

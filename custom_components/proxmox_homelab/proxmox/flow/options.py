@@ -79,16 +79,10 @@ class ProxmoxOptionsFlow(OptionsFlowWithReload):
     ) -> ConfigFlowResult:
         """Choose the guest that runs Home Assistant, or let it be found."""
         if user_input is not None and self._resources.nodes:
-            picked = user_input[CONF_OWN_GUEST]
-            automatic = picked == forms.OWN_GUEST_SEARCHED
-            return self._save({CONF_OWN_GUEST: None if automatic else int(picked)})
+            return self._save(forms.chosen_own_guest(user_input))
         if (problem := await self._async_look()) is not None:
             return self._show("own_guest", forms.EMPTY, problem)
-        fields = forms.own_guest(
-            self._resources.guests.values(),
-            forms.OWN_GUEST_SEARCHED,
-            forms.OWN_GUEST_ELSEWHERE,
-        )
+        fields = forms.own_guest(self._resources.guests.values())
         picked = self.config_entry.options.get(CONF_OWN_GUEST)
         shown = forms.OWN_GUEST_SEARCHED if picked is None else str(picked)
         schema = self.add_suggested_values_to_schema(

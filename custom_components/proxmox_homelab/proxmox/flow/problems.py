@@ -74,7 +74,7 @@ def explain(err: HomelabError) -> Problem:
 
 def explain_token(err: TokenFormatError) -> Problem:
     """Return what to tell about a text that is no token."""
-    return Problem(errors={"token": err.reason})
+    return Problem(errors={"token": err.fault})
 
 
 async def attempt[T](work: Awaitable[T]) -> T | Problem:

@@ -464,7 +464,7 @@ class ProxmoxSteps(ConfigFlow):
         fields = forms.exclusions(resources, {})
         candidates = [resources.guests[vmid] for vmid in own.candidates]
         if len(candidates) > 1:
-            fields |= forms.own_guest(candidates, forms.OWN_GUEST_ELSEWHERE)
+            fields |= forms.own_guest(candidates)
         return self._show(
             "proxmox_found",
             probatio.Schema(fields),
@@ -486,7 +486,7 @@ class ProxmoxSteps(ConfigFlow):
     def _create(self, user_input: dict[str, Any]) -> ConfigFlowResult:
         options = forms.chosen_exclusions(user_input, self._resources)
         if CONF_OWN_GUEST in user_input:
-            options[CONF_OWN_GUEST] = int(user_input[CONF_OWN_GUEST])
+            options |= forms.chosen_own_guest(user_input)
         return self.async_create_entry(
             title=self._title,
             data=self._data,
