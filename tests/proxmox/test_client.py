@@ -26,8 +26,10 @@ from custom_components.proxmox_homelab.proxmox.client import (
 from custom_components.proxmox_homelab.proxmox.credentials import parse_token
 from custom_components.proxmox_homelab.proxmox.models import (
     ClusterIdentity,
+    Guest,
     GuestCommand,
     GuestRef,
+    GuestState,
     GuestType,
     NodeCommand,
     TaskOutcome,
@@ -120,6 +122,34 @@ async def test_sends_nothing_with_a_name_that_cannot_be(
     with pytest.raises(InvalidRequestError):
         await ask(site.client())
     assert site.requests() == []
+
+
+async def test_reads_everything_with_one_request_and_keeps_what_is_the_same(
+    site: Site,
+) -> None:
+    site.router._handlers.pop(("GET", "/cluster/resources"))
+    row = {"id": "qemu/103", "type": "qemu", "vmid": 103, "node": "pve1"}
+    answer(site, "GET", "/cluster/resources", [{**row, "status": "running"}])
+    client = site.client()
+    first = await client.resources()
+    second = await client.resources(first)
+    assert second.guests[103] is first.guests[103]
+    assert len(site.requests()) == 2
+
+
+async def test_asks_a_guest_how_it_is(site: Site) -> None:
+    answer(
+        site,
+        "GET",
+        "/nodes/{node}/qemu/{vmid}/status/current",
+        {"status": "running", "qmpstatus": "paused", "name": "haos", "cpus": 2},
+        [],
+    )
+    listed = Guest(vmid=103, type=GuestType.VM, node="pve1", pool="house")
+    fresh = await site.client().guest_status(listed)
+    assert (fresh.state, fresh.name, fresh.pool) == (GuestState.PAUSED, "haos", "house")
+    with pytest.raises(ProtocolError):
+        await site.client().guest_status(listed)
 
 
 async def test_whether_snapshots_are_feasible(site: Site) -> None:

@@ -354,6 +354,27 @@ async def test_a_name_that_nobody_knows_cannot_be_reached(site: Site) -> None:
     assert client.hosts[0] == ADDRESSES["pve1"]
 
 
+async def test_does_not_try_members_for_ever(site: Site) -> None:
+    callers: list[asyncio.StreamWriter] = []
+    servers: list[asyncio.Server] = []
+    hosts = [f"127.0.0.{last}" for last in range(50, 66)]
+    port = 0
+    for host in hosts:
+        server = await asyncio.start_server(
+            lambda reader, writer: callers.append(writer), host, port
+        )
+        port = server.sockets[0].getsockname()[1]
+        servers.append(server)
+    client = site.client(hosts=hosts, port=port)
+    with pytest.raises(RequestTimeoutError):
+        await client._api.version.within(0.1).get()
+    for server in servers:
+        server.close()
+    for caller in callers:
+        caller.transport.abort()
+    assert 1 < len(callers) < len(hosts)
+
+
 async def test_learns_members(site: Site) -> None:
     client = site.client(hosts=[ADDRESSES["pve1"]])
     client.add_hosts([ADDRESSES["pve1"], ADDRESSES["pve2"], ADDRESSES["pve2"]])

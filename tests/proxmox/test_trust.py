@@ -19,6 +19,7 @@ from custom_components.proxmox_homelab.errors import (
 from custom_components.proxmox_homelab.proxmox.trust import (
     Trust,
     fetch_certificate,
+    fetch_fingerprint,
     normal_fingerprint,
 )
 from lab.pve.api import ApiRequest
@@ -52,7 +53,10 @@ def tell_fingerprints(site: Site) -> None:
     site.router.handle("GET", "/nodes")(nodes)
 
     async def status(request: ApiRequest) -> object:
-        return [{"type": "node", "name": name, "online": 1} for name in ADDRESSES]
+        return [
+            {"type": "node", "name": name, "online": 1, "ip": address}
+            for name, address in ADDRESSES.items()
+        ]
 
     site.router.handle("GET", "/cluster/status")(status)
 
@@ -99,7 +103,7 @@ async def test_keeps_an_authority_that_is_sent_along(
 
 @asynccontextmanager
 async def listening(
-    context: ssl.SSLContext | None, *, says: bytes = b""
+    context: ssl.SSLContext | None, *, says: bytes = b"", hang_up: bool = False
 ) -> AsyncIterator[int]:
     """Listen on a free port, and say the same to whoever comes."""
     callers: set[asyncio.StreamWriter] = set()
@@ -107,6 +111,8 @@ async def listening(
     def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         callers.add(writer)
         writer.write(says)
+        if hang_up:
+            writer.transport.abort()
 
     server = await asyncio.start_server(greet, FIRST, 0, ssl=context)
     try:
@@ -126,6 +132,14 @@ async def test_tells_a_closed_port(site: Site) -> None:
     assert caught.value.placeholders == {"host": FIRST}
 
 
+async def test_a_fingerprint_that_cannot_be_had_is_empty(site: Site) -> None:
+    assert await fetch_fingerprint(FIRST, site.server.port) == site.tls.fingerprint(
+        "pve1"
+    )
+    site.faults.node_dead("pve1")
+    assert await fetch_fingerprint(FIRST, site.server.port) == ""
+
+
 @pytest.mark.usefixtures("no_names")
 async def test_tells_an_unknown_name() -> None:
     with pytest.raises(CannotConnectError, match="unknown host"):
@@ -135,6 +149,12 @@ async def test_tells_an_unknown_name() -> None:
 async def test_tells_a_port_that_speaks_something_else() -> None:
     async with listening(None, says=b"220 mail.lab.test\r\n") as port:
         with pytest.raises(ProtocolError, match="TLS"):
+            await fetch_certificate(FIRST, port)
+
+
+async def test_tells_a_port_that_hangs_up_at_once() -> None:
+    async with listening(None, hang_up=True) as port:
+        with pytest.raises(ProtocolError):
             await fetch_certificate(FIRST, port)
 
 
@@ -272,7 +292,7 @@ async def test_the_cluster_vouches_for_the_next_certificate_of_a_member(
 ) -> None:
     tell_fingerprints(site)
     client = site.client(trust=pinned(site))
-    await client.learn_members()
+    await client.cluster_status()
     new = site.tls.renew("pve1")
     site.faults.node_dead("pve1")
     site.faults.node_alive("pve1")
@@ -293,3 +313,33 @@ async def test_without_a_pin_nobody_vouches(site: Site) -> None:
     assert open_client.member_fingerprints == ()
     await client.cluster_status()
     assert site.requests("GET", "/nodes") == []
+
+
+async def test_the_status_of_the_cluster_names_members_and_certificates_once(
+    site: Site,
+) -> None:
+    tell_fingerprints(site)
+    client = site.client(hosts=[FIRST], trust=pinned(site))
+    await client.cluster_status()
+    await client.cluster_status()
+    assert client.hosts == (FIRST, SECOND)
+    assert len(site.requests("GET", "/nodes")) == 1
+    site.faults.node_dead("pve1")
+    await client.version()
+
+
+async def test_an_address_that_speaks_something_else_is_told(
+    site: Site, tls: ClusterTls
+) -> None:
+    context = tls.context("pve1")
+    async with listening(context, says=b"220 mail.lab.test\r\n\r\n") as port:
+        client = site.client(hosts=[FIRST], port=port, trust=Trust(ca_pem=tls.ca_pem))
+        with pytest.raises((ProtocolError, CannotConnectError)):
+            await client.version()
+
+
+async def test_an_address_that_never_finishes_connecting_is_left(site: Site) -> None:
+    async with listening(None) as port:
+        client = site.client(hosts=[FIRST], port=port)
+        with pytest.raises(RequestTimeoutError, match="does not answer"):
+            await client._api.version.within(0.2).get()

@@ -256,7 +256,7 @@ def grants(level: AccessLevel, major: int) -> AccessPlan:
             if requirement.level is AccessLevel.MONITOR:
                 granted.add(need.privileges[0])
                 continue
-            name = _role_for(requirement.level, need)
+            name = _role_for(need, major)
             by_role.setdefault(name, set()).add(need.privileges[0])
             roles = by_path.setdefault(need.path, {_MONITOR_ROLE: None})
             roles[name] = None
@@ -269,12 +269,14 @@ def grants(level: AccessLevel, major: int) -> AccessPlan:
     )
 
 
-def _role_for(level: AccessLevel, need: Need) -> str:
-    """Return the role that grants a need: the lowest level's that has it."""
-    for requirement in FEATURES.values():
-        if requirement.level is not AccessLevel.MONITOR and need in requirement.needs:
-            return _ROLE_NAMES[requirement.level, need.path]
-    return _ROLE_NAMES[level, need.path]
+def _role_for(need: Need, major: int) -> str:
+    """Return the role that grants a need: that of the lowest level which has it."""
+    return next(
+        _ROLE_NAMES[requirement.level, need.path]
+        for requirement in FEATURES.values()
+        if requirement.level is not AccessLevel.MONITOR
+        and need in requirement.of(major)
+    )
 
 
 def _acls(by_path: Mapping[str, Mapping[str, None]]) -> list[Acl]:

@@ -54,9 +54,14 @@ class ClusterCalls(Calls):
         return await parse_resources(await self._api.cluster.resources.get(), previous)
 
     async def cluster_status(self) -> ClusterStatus:
-        """Return members and quorum. Needs Sys.Audit on /."""
+        """Return members and quorum. Needs Sys.Audit on /.
+
+        The addresses of members become those to fall back to, together with their
+        certificates where these are not known yet.
+        """
         status = parse_cluster_status(await self._api.cluster.status.get())
-        if self._transport.certificates.met_stranger:
+        self.add_hosts(member.address for member in status.members if member.address)
+        if self._transport.certificates.needs_members:
             await self.learn_members()
         return status
 

@@ -203,7 +203,7 @@ def parse_current_status(data: Row, guest: Guest) -> Guest:
         **data,
         "type": guest.type.value,
         "status": data.get("qmpstatus") or data.get("status"),
-        "maxcpu": data.get("cpus"),
+        "maxcpu": data.get("cpus", guest.cpu_count),
         "pool": guest.pool,
         "hastate": _ha_state(data.get("ha")),
     }

@@ -26,7 +26,8 @@ class Certificates:
 
     def __init__(self, trust: Trust, port: int) -> None:
         """Prepare; the authority is loaded at first use, off the event loop."""
-        self.met_stranger = False
+        # The one fingerprint that was confirmed says nothing about other members.
+        self.needs_members = bool(trust.fingerprint) and not trust.ca_pem
         self._trust = trust
         self._port = port
         self._fingerprints = set(trust.fingerprints)
@@ -44,7 +45,7 @@ class Certificates:
         """Accept what a trusted member told; without pins nothing changes."""
         if self._trust.is_pinned:
             self._fingerprints |= set(map(normal_fingerprint, fingerprints))
-            self.met_stranger = False
+            self.needs_members = False
 
     async def trusted(self, host: str) -> Trusted:
         """Return what `host` has to present, as aiohttp takes it."""
@@ -73,7 +74,7 @@ class Certificates:
             return self._by_host[host]
         if self._by_host.pop(host, None) is not None and self._context is not None:
             return self._context
-        self.met_stranger = True
+        self.needs_members = True
         kind = CertificateChangedError if self._trust.is_pinned else CertificateError
         raise MemberError(
             kind(f"certificate {presented} refused: {failure}", fingerprint=presented),

@@ -148,9 +148,15 @@ class Transport:
         return self._gates[name]
 
     async def _send(self, call: _Call) -> Any:
-        """Send to the first member that can be reached."""
+        """Send to the first member that can be reached.
+
+        No further member is tried once that took longer than two answers may.
+        """
         failures: list[MemberError] = []
+        until = monotonic() + 2 * call.seconds
         for host in self.hosts:
+            if failures and monotonic() > until:
+                break
             try:
                 answer = await self._send_to(host, call)
             except MemberError as failure:
@@ -191,7 +197,7 @@ class Transport:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     total=call.seconds,
-                    sock_connect=min(_CONNECT_SECONDS, call.seconds),
+                    sock_connect=min(_CONNECT_SECONDS, call.seconds / 2),
                 ),
             ) as response:
                 body = await _read_bounded(response)
