@@ -40,7 +40,7 @@ from ..connect import async_create_client
 from ..credentials import PasswordCredentials, TokenFormatError, parse_token
 from ..evidence import async_find_own_guest
 from ..models import ClusterIdentity, Resources
-from ..privileges import AccessLevel, pveum_block
+from ..privileges import AccessLevel, Feature, FeatureStatus, pveum_block
 from ..trust import PresentedCertificate, fetch_certificate
 from . import forms
 from .address import Address, parse_address
@@ -80,6 +80,7 @@ class ProxmoxSteps(ConfigFlow):
         self._level = AccessLevel.CONTROL.value
         self._title = ""
         self._presented: PresentedCertificate | None = None
+        self._features: Mapping[Feature, FeatureStatus] = {}
         self._resources = Resources(nodes={}, guests={}, storages={})
 
     # --- how it begins --------------------------------------------------------------
@@ -389,10 +390,18 @@ class ProxmoxSteps(ConfigFlow):
     async def _async_unless_certificate(
         self, problem: Problem
     ) -> ConfigFlowResult | Problem:
-        """Return a problem, but have another certificate compared at once."""
+        """Return a problem, but have another certificate compared at once.
+
+        That it is publicly trusted does not matter here: Home Assistant's authorities
+        need not be those of the system.
+        """
         if not problem.certificate:
             return problem
-        return await self._async_connect(self._address)
+        address = self._address
+        presented = await attempt(fetch_certificate(address.host, address.port))
+        if isinstance(presented, Problem):
+            return presented
+        return self._show_certificate(presented)
 
     # --- what it allows -------------------------------------------------------------
 
@@ -404,19 +413,32 @@ class ProxmoxSteps(ConfigFlow):
         if self._data.get(CONF_FINGERPRINT) and found.identity.ca_pem:
             # Told over a confirmed connection; it vouches for the other members.
             self._data[CONF_CA_PEM] = found.identity.ca_pem
+        self._features = found.features
         if not found.is_of_use:
-            return self.async_show_menu(
-                step_id="proxmox_no_permissions",
-                menu_options=["proxmox_recheck", "proxmox_access"],
-                description_placeholders={"account": account_of(self._data)},
-            )
+            return await self.async_step_proxmox_no_permissions()
         if self.source == SOURCE_USER:
-            return self.async_show_menu(
-                step_id="proxmox_permissions",
-                menu_options=["proxmox_found", "proxmox_recheck", "proxmox_access"],
-                description_placeholders=feature_cells(found.features),
-            )
+            return await self.async_step_proxmox_permissions()
         return self.async_update_reload_and_abort(self._entry, data=self._data)
+
+    async def async_step_proxmox_permissions(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show what the access allows; a part of it is enough to go on."""
+        return self.async_show_menu(
+            step_id="proxmox_permissions",
+            menu_options=["proxmox_found", "proxmox_recheck", "proxmox_access"],
+            description_placeholders=feature_cells(self._features),
+        )
+
+    async def async_step_proxmox_no_permissions(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Explain why an access that is accepted allows nothing."""
+        return self.async_show_menu(
+            step_id="proxmox_no_permissions",
+            menu_options=["proxmox_recheck", "proxmox_access"],
+            description_placeholders={"account": account_of(self._data)},
+        )
 
     async def _async_claim(self, identity: ClusterIdentity) -> ConfigFlowResult | None:
         """Take the identity for this flow; return why not when it is not its."""
