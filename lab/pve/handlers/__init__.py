@@ -1,12 +1,30 @@
 """The methods of the simulated API, one module per branch of its tree."""
 
 from lab.pve.api import Router
-from lab.pve.handlers import access
+from lab.pve.handlers import (
+    access,
+    cluster,
+    guest_power,
+    guests,
+    inside,
+    nodes,
+    storage,
+    tasks,
+)
 
 
 def build_router() -> Router:
     """All handlers of the lab in one router."""
     router = Router()
-    for branch in (access.router,):
-        router.include(branch)
+    for branch in (
+        access,
+        cluster,
+        nodes,
+        storage,
+        guests,
+        guest_power,
+        inside,
+        tasks,
+    ):
+        router.include(branch.router)
     return router

@@ -1,0 +1,70 @@
+"""Who may log in to a lab, with secrets that are good for nothing else."""
+
+from dataclasses import dataclass, field
+
+from lab.pve.access import AccessControl
+
+OWNER = "homeassistant@pve"
+TOTP_USER = "totp@pve"
+DEMO_USER = "demo@pve"
+_ROOT = "root@pam"
+_TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+_CONTROL = ("VM.PowerMgmt", "VM.Snapshot", "VM.Snapshot.Rollback", "VM.Backup")
+_MORE = ("VM.Migrate", "VM.Config.Disk", "VM.Config.Options")
+
+
+@dataclass(slots=True, kw_only=True)
+class Logins:
+    """Tokens as lines to paste, by what they may do, and passwords by user."""
+
+    tokens: dict[str, str] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
+
+
+def fill_access(access: AccessControl) -> Logins:
+    """Make the users, roles and tokens that every scenario has."""
+    logins = Logins(
+        passwords={
+            _ROOT: "root-secret",
+            DEMO_USER: "demo-secret",
+            TOTP_USER: "totp-secret",
+        }
+    )
+    access.add_user(_ROOT, logins.passwords[_ROOT])
+    access.add_user(DEMO_USER, logins.passwords[DEMO_USER])
+    access.add_user(TOTP_USER, logins.passwords[TOTP_USER], totp_secret=_TOTP_SECRET)
+    access.add_user(OWNER)
+    agent = "VM.GuestAgent.Audit" if access.major >= 9 else "VM.Monitor"
+    access.add_role("LabAgent", [agent])
+    access.add_role("LabControl", [*_CONTROL, *_MORE])
+    access.add_role("LabStorage", ["Datastore.Audit", "Datastore.AllocateSpace"])
+    access.add_role("LabNode", ["Sys.Audit", "Sys.PowerMgmt", "Sys.Modify"])
+    access.grant("/", "Administrator", users=[TOTP_USER])
+    access.grant("/", ["PVEAuditor", "LabAgent"], users=[DEMO_USER])
+    access.grant("/", "Administrator", users=[OWNER])
+    logins.tokens["root"] = access.add_token(_ROOT, "lab", secret="root", privsep=False)
+    for name, grants in _GRANTS.items():
+        logins.tokens[name] = access.add_token(OWNER, name, secret=f"{name}-secret")
+        for path, roles in grants.items():
+            access.grant(path, roles, tokens=[f"{OWNER}!{name}"])
+    return logins
+
+
+# A role on a deeper path replaces those from above, so the auditor comes along.
+_AUDIT = ["PVEAuditor", "LabAgent"]
+_GRANTS: dict[str, dict[str, list[str]]] = {
+    "empty": {},
+    "monitor": {"/": _AUDIT},
+    "control": {
+        "/": _AUDIT,
+        "/vms": [*_AUDIT, "LabControl"],
+        "/storage": ["PVEAuditor", "LabStorage"],
+    },
+    "everything": {
+        "/": [*_AUDIT, "LabNode"],
+        "/nodes": ["PVEAuditor", "LabNode"],
+        "/vms": [*_AUDIT, "LabControl"],
+        "/storage": ["PVEAuditor", "LabStorage"],
+    },
+}

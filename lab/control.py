@@ -1,0 +1,205 @@
+"""The control page: change the lab from outside, from a browser, a test or a script.
+
+`GET /state`, `GET /requests`, `POST /reset` and `POST /action` speak JSON; an action is
+`{"do": name, ...arguments}` with the names of `_ACTIONS`. It listens on loopback only.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from lab.pve import power
+from lab.pve.guests import GuestState
+from lab.settings import Churn
+
+if TYPE_CHECKING:
+    from lab import Pve
+
+type Arguments = Mapping[str, Any]
+
+
+class ControlServer:
+    """Serves the page and its interface on 127.0.0.1."""
+
+    def __init__(self, pve: Pve, port: int) -> None:
+        """Choose the port, 0 for any that is free."""
+        self._pve = pve
+        self.port = port
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Open the port."""
+        app = web.Application()
+        app.router.add_get("/", self._page)
+        app.router.add_get("/state", self._state)
+        app.router.add_get("/requests", self._requests)
+        app.router.add_post("/reset", self._reset)
+        app.router.add_post("/action", self._action)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close the port."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _page(self, request: web.Request) -> web.Response:
+        page = files("lab").joinpath("control.html").read_text(encoding="utf-8")
+        return web.Response(text=page, content_type="text/html")
+
+    async def _state(self, request: web.Request) -> web.Response:
+        return web.json_response(state(self._pve))
+
+    async def _requests(self, request: web.Request) -> web.Response:
+        records = self._pve.requests
+        return web.json_response(
+            {
+                "count": len(records),
+                "bytes": sum(record.bytes for record in records),
+                "paths": [f"{record.method} {record.path}" for record in records],
+            }
+        )
+
+    async def _reset(self, request: web.Request) -> web.Response:
+        self._pve.requests.clear()
+        return web.json_response({})
+
+    async def _action(self, request: web.Request) -> web.Response:
+        try:
+            wanted = await request.json()
+            act(self._pve, wanted)
+        except (KeyError, TypeError, ValueError) as error:
+            return web.json_response({"error": f"{error}"}, status=400)
+        return web.json_response(state(self._pve))
+
+
+def state(pve: Pve) -> dict[str, Any]:
+    """Return what the page shows."""
+    cluster = pve.cluster
+    return {
+        "name": cluster.name,
+        "churn": cluster.churn.value,
+        "quorate": cluster.quorate,
+        "nodes": [
+            {"name": node.name, "online": node.online, "address": node.address}
+            for node in cluster.nodes.values()
+        ],
+        "guests": [
+            {
+                "vmid": guest.vmid,
+                "name": guest.name,
+                "kind": guest.kind,
+                "node": guest.node,
+                "state": guest.state.value,
+                "lock": guest.lock,
+            }
+            for guest in cluster.guests.values()
+        ],
+        "storages": [
+            {
+                "id": storage.id,
+                "node": "" if storage.shared else node,
+                "used": round(100 * space.used / space.total, 1),
+                "active": space.active,
+            }
+            for storage in cluster.storages.values()
+            for node, space in list(storage.spaces.items())[
+                : 1 if storage.shared else 99
+            ]
+        ],
+        "rules": [
+            f"{rule.kind} {rule.method} {rule.path}" for rule in pve.faults.rules
+        ],
+    }
+
+
+def act(pve: Pve, wanted: Arguments) -> None:
+    """Carry out an action; raise ValueError or KeyError for what cannot be."""
+    name = wanted["do"]
+    if name not in _ACTIONS:
+        raise ValueError(f"there is no action {name}; there are {sorted(_ACTIONS)}")
+    _ACTIONS[name](pve, wanted)
+
+
+def _set_state(pve: Pve, given: Arguments) -> None:
+    pve.cluster.set_state(int(given["vmid"]), GuestState(given["state"]))
+
+
+def _lock(pve: Pve, given: Arguments) -> None:
+    pve.cluster.guests[int(given["vmid"])].lock = given.get("lock") or None
+
+
+def _start(pve: Pve, given: Arguments) -> None:
+    guest = pve.cluster.guests[int(given["vmid"])]
+    power.start_guest(pve.cluster, guest, "root@pam")
+
+
+def _shutdown(pve: Pve, given: Arguments) -> None:
+    guest = pve.cluster.guests[int(given["vmid"])]
+    power.shutdown(pve.cluster, guest, "root@pam", timeout=180.0, force=True)
+
+
+def _fill(pve: Pve, given: Arguments) -> None:
+    node = given.get("node") or None
+    pve.cluster.fill(given["storage"], float(given["percent"]) / 100, node)
+
+
+def _activate(pve: Pve, given: Arguments) -> None:
+    for space in pve.cluster.storages[given["storage"]].distinct_spaces():
+        space.active = bool(given.get("active", True))
+
+
+def _fail(pve: Pve, given: Arguments) -> None:
+    pve.faults.fail(
+        given.get("method", "*"),
+        given["path"],
+        int(given.get("status", 500)),
+        given.get("reason", "simulated failure"),
+        times=given.get("times"),
+    )
+
+
+def _latency(pve: Pve, given: Arguments) -> None:
+    pve.faults.latency = float(given["seconds"])
+
+
+def _churn(pve: Pve, given: Arguments) -> None:
+    pve.cluster.churn = Churn(given["churn"])
+
+
+def _revoke(pve: Pve, given: Arguments) -> None:
+    pve.faults.revoke_token(pve.tokens[given["token"]])
+
+
+_ACTIONS: dict[str, Callable[[Pve, Arguments], object]] = {
+    "set_state": _set_state,
+    "start": _start,
+    "shutdown": _shutdown,
+    "lock": _lock,
+    "hibernate": lambda pve, given: pve.cluster.hibernate(int(given["vmid"])),
+    "rename": lambda pve, given: pve.cluster.rename(int(given["vmid"]), given["name"]),
+    "move": lambda pve, given: pve.cluster.move(int(given["vmid"]), given["node"]),
+    "delete": lambda pve, given: pve.cluster.delete_guest(int(given["vmid"])),
+    "fill": _fill,
+    "activate": _activate,
+    "node_off": lambda pve, given: pve.cluster.node_off(given["node"]),
+    "node_on": lambda pve, given: pve.cluster.node_on(given["node"]),
+    "node_dead": lambda pve, given: pve.faults.node_dead(given["node"]),
+    "node_alive": lambda pve, given: pve.faults.node_alive(given["node"]),
+    "node_hangs": lambda pve, given: pve.faults.node_hangs(given["node"]),
+    "storage_hangs": lambda pve, given: pve.faults.storage_hangs(given["storage"]),
+    "storage_answers": lambda pve, given: pve.faults.storage_answers(given["storage"]),
+    "fail": _fail,
+    "html": lambda pve, given: pve.faults.html(given["path"]),
+    "cut": lambda pve, given: pve.faults.cut(given["path"]),
+    "latency": _latency,
+    "churn": _churn,
+    "revoke": _revoke,
+    "renew_certificate": lambda pve, given: pve.tls.renew(given["node"]),
+    "clear": lambda pve, given: pve.faults.clear(),
+}
