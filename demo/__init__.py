@@ -1,0 +1,1 @@
+"""A real Home Assistant that shows a simulated homelab, started by `scripts/demo`."""
