@@ -2,13 +2,11 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-import socket
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import AsyncMock, patch
 
 import pytest
-import pytest_socket
 
 from custom_components.proxmox_homelab.own_guest import HostIdentity
 from custom_components.proxmox_homelab.proxmox import evidence
@@ -24,16 +22,6 @@ PASSWORD = "correct horse battery"
 OWN_MAC = "bc:24:11:5e:1f:03"
 # Where nothing listens.
 CLOSED_PORT = 1
-
-_REAL_SOCKET = socket.socket
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_fixture_setup() -> None:
-    """Allow real sockets on loopback before the first fixture needs one."""
-    if socket.socket is not _REAL_SOCKET:
-        pytest_socket.enable_socket()
-        pytest_socket.socket_allow_hosts(["127.0.0.0/8", "::1"])
 
 
 def guest(vmid: int, name: str, kind: str = "lxc", **more: Any) -> dict[str, Any]:
@@ -201,7 +189,9 @@ async def make_cluster() -> AsyncIterator[MakeCluster]:
 def _add_accounts(cluster: Cluster) -> None:
     access = cluster.access
     access.add_user("root@pam", PASSWORD)
-    access.add_user("totp@pve", PASSWORD, totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    access.add_user(
+        "totp@pve", PASSWORD, totp_secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+    )
     access.add_user("demo@pve", PASSWORD)
     access.grant("/", "Administrator", users=["totp@pve"])
     access.grant("/", "PVEAuditor", users=["demo@pve"])

@@ -289,8 +289,8 @@ async def test_without_a_readable_authority_the_nodes_identify_a_host(
 async def test_several_kinds_are_a_menu(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kinds = dict(config_flow.KINDS)
-    kinds["other"] = kinds[Kind.PROXMOX]  # type: ignore[index] - a kind of the future
+    proxmox = config_flow.KINDS[Kind.PROXMOX]
+    kinds = {Kind.PROXMOX: proxmox, "another": proxmox}
     monkeypatch.setattr(config_flow, "KINDS", kinds)
     result = await start(hass)
     assert (result["type"], result["step_id"]) == ("menu", "user")
@@ -344,5 +344,3 @@ async def test_a_guest_that_does_not_exist_cannot_be_left_out(
         await submit(hass, result, exclude_guests=["999"])
     result = await submit(hass, result, exclude_guests=["106"])
     assert result["result"].options["exclude_guests"] == [106]
-
-

@@ -36,9 +36,9 @@ def parse_address(text: str) -> Address:
         return Address(text.lower(), DEFAULT_PORT)
     parts = urlsplit(text if "://" in text else f"//{text}")
     host = parts.hostname or ""
-    if not (_is_ip(host) or _is_name(host)):
-        raise ValueError("no host in the address")
-    return Address(host, DEFAULT_PORT if parts.port is None else parts.port)
+    if parts.port == 0 or not (_is_ip(host) or _is_name(host)):
+        raise ValueError("no address in the text")
+    return Address(host, parts.port or DEFAULT_PORT)
 
 
 def _is_ip(text: str) -> bool:
