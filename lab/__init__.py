@@ -28,13 +28,13 @@ class Pve:
     def __init__(
         self, cluster: Cluster, server: PveServer, logins: Logins, tls: ClusterTls
     ) -> None:
-        self.cluster = cluster
-        self.server = server
-        self.tls = tls
+        self.cluster: Cluster = cluster
+        self.server: PveServer = server
+        self.tls: ClusterTls = tls
         self.faults: Faults = cluster.faults
         self.access: AccessControl = cluster.access
-        self.tokens = logins.tokens
-        self.passwords = logins.passwords
+        self.tokens: dict[str, str] = logins.tokens
+        self.passwords: dict[str, str] = logins.passwords
 
     @property
     def port(self) -> int:

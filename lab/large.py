@@ -21,8 +21,7 @@ def generate(text: str) -> dict[str, Any]:
     names = [f"pve{number:02}" for number in range(1, nodes + 1)]
     storages = [_local(), _thin()]
     # Two rows per node are local; what is left are shared ones.
-    for number in range(max(1, min(8, _STORAGES - 2 * nodes))):
-        storages.append(_shared(number))
+    storages += map(_shared, range(max(1, min(8, _STORAGES - 2 * nodes))))
     return {
         "name": None if nodes == 1 else "large",
         "nodes": [

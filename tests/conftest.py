@@ -1,9 +1,21 @@
 """What every test runs in."""
 
+from collections.abc import AsyncIterator
+from functools import partial
 from importlib import import_module
+from pathlib import Path
+import socket
 
 import pytest
 import pytest_socket
+
+from custom_components.proxmox_homelab.own_guest import read_host_identity
+from custom_components.proxmox_homelab.proxmox import evidence
+from lab import Lab, LabSettings
+
+from .common import OWN_MAC
+
+_REAL_SOCKET = socket.socket
 
 
 def pytest_configure() -> None:
@@ -11,14 +23,16 @@ def pytest_configure() -> None:
     import_module("custom_components")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_setup() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup() -> None:
     """Allow real sockets on loopback, where the lab's nodes have an address each.
 
-    The test package of Home Assistant has forbidden all sockets just before.
+    The test package of Home Assistant forbids all sockets in `pytest_runtest_setup`;
+    fixtures, which may already need them, are made within that same hook.
     """
-    pytest_socket.enable_socket()
-    pytest_socket.socket_allow_hosts(["127.0.0.0/8", "::1"])
+    if socket.socket is not _REAL_SOCKET:
+        pytest_socket.enable_socket()
+        pytest_socket.socket_allow_hosts(["127.0.0.0/8", "::1"])
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +40,29 @@ def _enable_custom_integrations(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find the integration, in the tests that start one."""
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture
+def own_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give this host the MAC address of the lab's own guest; return its sysfs.
+
+    Which network interfaces a host has cannot be played on loopback.
+    """
+    sysfs = tmp_path / "sys"
+    interface = sysfs / "class/net/eth0"
+    interface.mkdir(parents=True)
+    (interface / "address").write_text(f"{OWN_MAC}\n")
+    monkeypatch.setattr(
+        evidence, "read_host_identity", partial(read_host_identity, sysfs=sysfs)
+    )
+    return sysfs
+
+
+@pytest.fixture
+async def lab(
+    request: pytest.FixtureRequest, own_host: Path, socket_enabled: None
+) -> AsyncIterator[Lab]:
+    """Run a lab; a test may name another scenario than the house by `parametrize`."""
+    scenario = getattr(request, "param", "house")
+    async with Lab(scenario, settings=LabSettings(self_mac=OWN_MAC)) as running:
+        yield running

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import itertools
 import time
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from lab.pve.access import AccessControl
 from lab.pve.api import failed
@@ -69,7 +68,7 @@ class Cluster:
         self.ha = HaManager(self)
         self.statistics = Statistics(self)
         self.backup_locks: dict[str, asyncio.Lock] = {}
-        self._config_locks: WeakKeyDictionary[Guest, asyncio.Lock] = WeakKeyDictionary()
+        self._config_locks: dict[int, asyncio.Lock] = {}
         self._pids = itertools.count(4711, 7)
         faults.node_listeners.append(self._on_node)
 
@@ -169,7 +168,7 @@ class Cluster:
 
     def config_lock(self, guest: Guest) -> asyncio.Lock:
         """Return the lock under which a guest is changed, one task at a time."""
-        return self._config_locks.setdefault(guest, asyncio.Lock())
+        return self._config_locks.setdefault(guest.vmid, asyncio.Lock())
 
     async def pass_time(self, seconds: float) -> None:
         """Take as long as a real system, in the rhythm of this lab."""

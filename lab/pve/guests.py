@@ -258,6 +258,6 @@ def _int(config: dict[str, ConfigValue], key: str, default: int) -> int:
 
 
 def volume_size(text: str) -> int:
-    """The bytes of a disk in a configuration such as ``local-lvm:vm-1-disk-0,size=8G``."""
+    """The bytes of a disk such as ``local-lvm:vm-1-disk-0,size=8G``."""
     match = _SIZE.search(text)
     return int(float(match[1]) * _UNITS[match[2]]) if match else 0

@@ -44,11 +44,11 @@ class HaManager:
         self._cluster = cluster
         self.resources: dict[int, HaResource] = {}
 
-    def add(self, guest: Guest, **details: str) -> HaResource:
+    def add(self, guest: Guest) -> HaResource:
         """Look after a guest in its present state."""
         wanted = "started" if guest.alive else "stopped"
         resource = HaResource(
-            sid=guest.sid, vmid=guest.vmid, requested=wanted, state=wanted, **details
+            sid=guest.sid, vmid=guest.vmid, requested=wanted, state=wanted
         )
         self.resources[guest.vmid] = resource
         return resource

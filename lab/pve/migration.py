@@ -59,9 +59,9 @@ def migrate(
                     cluster, guest, target, online=online, local_disks=with_local_disks
                 )
                 if refusal is not None:
-                    raise _Refused(refusal)
+                    raise _RefusedError(refusal)
                 await _move(cluster, guest, task, target, restart=restart)
-        except _Refused as refused:
+        except _RefusedError as refused:
             log(f"ERROR: migration aborted (duration 00:00:01): {refused}")
             raise TaskError("migration aborted") from None
         log("migration finished successfully (duration 00:00:10)")
@@ -70,7 +70,7 @@ def migrate(
     return cluster.tasks.run(guest.node, kind, str(guest.vmid), user, work)
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """Why a guest cannot be moved."""
 
 

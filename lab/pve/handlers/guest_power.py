@@ -239,6 +239,7 @@ async def describe_snapshot(request: ApiRequest) -> object:
     guest = _guest(request)
     snapshot = guest.snapshots[_snapshot_name(guest, request.text("snapname"))]
     snapshot.description = request.text("description", snapshot.description)
+    return None
 
 
 # Migration

@@ -148,3 +148,4 @@ async def abort(request: ApiRequest) -> object:
     if not task.belongs_to(request.identity):
         request.require(f"/nodes/{task.node}", "Sys.Modify")
     request.cluster.tasks.abort(task)
+    return None
