@@ -131,7 +131,7 @@ async def _show(
     config = await page.make_dashboard(client, registry)
     if arguments.check:
         _say("checking")
-        for line in await check.check(client, homelab, registry, config):
+        async for line in check.check(client, homelab, registry, config):
             _say(line)
         return
     _print_pages(client, homelab, registry)

@@ -1,7 +1,7 @@
 """Proof that the demo works: what a person would try first, in a minute."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from . import dashboard
@@ -19,15 +19,13 @@ POWER_ON_REQUEST = frozenset(
 
 async def check(
     client: HomeAssistantClient, homelab: Homelab, registry: Registry, config: Any
-) -> list[str]:
-    """Try everything, and return what was seen, one line each."""
-    return [
-        await _services_work(client),
-        await _entities_have_states(client, registry),
-        _power_is_safe(registry),
-        _dashboard_is_complete(registry, config),
-        await _changes_show(client, homelab, registry),
-    ]
+) -> AsyncIterator[str]:
+    """Try everything, and tell what was seen, one line each."""
+    yield await _services_work(client)
+    yield await _entities_have_states(client, registry)
+    yield _power_is_safe(registry)
+    yield _dashboard_is_complete(registry, config)
+    yield await _changes_show(client, homelab, registry)
 
 
 async def _services_work(client: HomeAssistantClient) -> str:
