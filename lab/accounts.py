@@ -1,6 +1,7 @@
 """Who may log in to a lab, with secrets that are good for nothing else."""
 
 from dataclasses import dataclass, field
+from uuid import NAMESPACE_URL, uuid5
 
 from lab.pve.access import AccessControl
 
@@ -43,12 +44,19 @@ def fill_access(access: AccessControl) -> Logins:
     access.grant("/", "Administrator", users=[TOTP_USER])
     access.grant("/", ["PVEAuditor", "LabAgent"], users=[DEMO_USER])
     access.grant("/", "Administrator", users=[OWNER])
-    logins.tokens["root"] = access.add_token(_ROOT, "lab", secret="root", privsep=False)
+    logins.tokens["root"] = access.add_token(
+        _ROOT, "lab", secret=_secret("root"), privsep=False
+    )
     for name, grants in _GRANTS.items():
-        logins.tokens[name] = access.add_token(OWNER, name, secret=f"{name}-secret")
+        logins.tokens[name] = access.add_token(OWNER, name, secret=_secret(name))
         for path, roles in grants.items():
             access.grant(path, roles, tokens=[f"{OWNER}!{name}"])
     return logins
+
+
+def _secret(token: str) -> str:
+    """Return a secret of the real form that is the same at every start."""
+    return str(uuid5(NAMESPACE_URL, token))
 
 
 # A role on a deeper path replaces those from above, so the auditor comes along.
