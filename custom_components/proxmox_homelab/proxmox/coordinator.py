@@ -280,16 +280,19 @@ class TasksCoordinator(HomelabCoordinator[Task]):
         )
         self._source = source
         self._on_finished = on_finished
+        self._looked = False
 
     @override
     async def async_fetch(self) -> dict[str, Task]:
         tasks = {task.upid: task for task in await self._source.client.tasks()}
-        if self.data:
+        # What had ended before the first look is news to nobody.
+        if self._looked:
             for upid, task in tasks.items():
                 before = self.data.get(upid)
                 ended = task.outcome is not TaskOutcome.RUNNING
                 if ended and (before is None or before.outcome is TaskOutcome.RUNNING):
                     self._on_finished(task)
+        self._looked = True
         return tasks
 
 
