@@ -1,0 +1,1 @@
+"""Core's integration and ours, side by side, in real Home Assistants."""

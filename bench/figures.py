@@ -1,0 +1,76 @@
+"""The figures of one run: seconds, bytes and counts."""
+
+from dataclasses import dataclass
+
+from .contenders import Contender
+from .lab import Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUp:
+    """Setting up the entry in a running Home Assistant.
+
+    longest: of one callback of the event loop, CPU time.
+    """
+
+    seconds: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polls:
+    """Some polls in a row: medians, and the longest of all callbacks.
+
+    requests: the least of some polls. seconds: of the wall clock, until the last
+    state of a poll is written. cpu: CPU time of all threads, the recorder's included;
+    loop_cpu: of the event loop's thread; longest: CPU time of one callback of the
+    event loop. written: states that were reported again or changed.
+    """
+
+    seconds: float
+    requests: int
+    cpu: float
+    loop_cpu: float
+    longest: float
+    longest_name: str
+    written: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A minute of doing nothing but polling as installed."""
+
+    requests_per_minute: float
+    bytes_per_minute: float
+    cpu_per_minute: float
+    longest: float
+    longest_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What one integration showed; None was not measured in this run.
+
+    first_set_up: with empty registries; set_up_again: with filled ones, as after a
+    restart. memory: what the process holds, once the set-up has settled.
+    outside_changes: how long each change made elsewhere took to show.
+    """
+
+    set_up_again: SetUp
+    quiet: Polls
+    entities: int
+    first_set_up: SetUp | None = None
+    changing: Polls | None = None
+    memory: int | None = None
+    window: Window | None = None
+    outside_changes: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One integration at one size and one latency (seconds)."""
+
+    size: Size
+    latency: float
+    contender: Contender
+    figures: Figures
