@@ -57,7 +57,6 @@ def _overview(registry: Registry) -> dict[str, Any]:
             _section(
                 *_group(registry, "Virtual machines", VM),
                 *_group(registry, "Containers", CONTAINER),
-                column_span=2,
             ),
         ],
     )
@@ -147,10 +146,10 @@ def _guest(registry: Registry, guest: Device) -> Card:
     icon = _GUEST_ICONS.get(guest.model)
     cards = [_heading(guest.name, icon, guest, backup)]
     cards += _power(registry, guest, _ENTITY_NAME)
+    only_running = _only_running(registry, guest)
     if restart := registry.find(guest, "button", "restart"):
         question = _ask(f"Restart {guest.name}?", "button.press", restart)
-        cards.append(_tile(restart, hide_state=True, **question))
-    only_running = _only_running(registry, guest)
+        cards.append(_tile(restart, hide_state=True, **question, **only_running))
     if cpu := registry.find(guest, "sensor", "cpu"):
         cards.append(_trend(cpu, **only_running))
     if memory := registry.find(guest, "sensor", "memory"):
@@ -169,7 +168,7 @@ def _power(registry: Registry, guest: Device, name: Card) -> Iterator[Card]:
     if status is None:
         return
     if switch is None:
-        yield _tile(status, name=name, color="green", **_WIDE)
+        yield _tile(status, name=name, color="green")
         return
     stopped = {"condition": "state", "entity": switch, "state_not": "on"}
     yield _tile(
@@ -268,8 +267,8 @@ def _heading(
     return heading
 
 
-def _section(*cards: Card, **options: Any) -> Card:
-    return {"type": "grid", "cards": list(cards), **options}
+def _section(*cards: Card) -> Card:
+    return {"type": "grid", "cards": list(cards)}
 
 
 def _view(title: str, icon: str, sections: list[Card]) -> dict[str, Any]:
@@ -278,7 +277,7 @@ def _view(title: str, icon: str, sections: list[Card]) -> dict[str, Any]:
         "title": title,
         "path": title.lower(),
         "icon": icon,
-        "max_columns": 4,
+        "max_columns": 3,
         "dense_section_placement": True,
         "sections": sections,
     }
