@@ -1,10 +1,11 @@
 """What every test runs in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 import socket
+from unittest.mock import PropertyMock, patch
 
 import pytest
 import pytest_socket
@@ -40,6 +41,16 @@ def _enable_custom_integrations(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find the integration, in the tests that start one."""
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture
+def all_entities_enabled() -> Iterator[None]:
+    """Enable the entities that are off until somebody asks for them."""
+    with patch(
+        "homeassistant.helpers.entity.Entity.entity_registry_enabled_default",
+        new=PropertyMock(return_value=True),
+    ):
+        yield
 
 
 @pytest.fixture
