@@ -57,8 +57,10 @@ def _overview(registry: Registry) -> dict[str, Any]:
             _section(
                 *_group(registry, "Virtual machines", VM),
                 *_group(registry, "Containers", CONTAINER),
+                span=2,
             ),
         ],
+        columns=2,
     )
 
 
@@ -267,17 +269,19 @@ def _heading(
     return heading
 
 
-def _section(*cards: Card) -> Card:
-    return {"type": "grid", "cards": list(cards)}
+def _section(*cards: Card, span: int = 1) -> Card:
+    return {"type": "grid", "cards": list(cards), "column_span": span}
 
 
-def _view(title: str, icon: str, sections: list[Card]) -> dict[str, Any]:
+def _view(
+    title: str, icon: str, sections: list[Card], *, columns: int = 3
+) -> dict[str, Any]:
     return {
         "type": "sections",
         "title": title,
         "path": title.lower(),
         "icon": icon,
-        "max_columns": 3,
+        "max_columns": columns,
         "dense_section_placement": True,
         "sections": sections,
     }
