@@ -6,9 +6,10 @@ person reads, so that noise is not a change. Facts: API viewer of Proxmox VE 9.2
 pve-manager `API2Tools.pm`, qemu-server and pve-container sources.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class GuestType(StrEnum):
@@ -176,13 +177,17 @@ class Resources:
     """One answer of `/cluster/resources`.
 
     Keys are vmid and (node or None, storage name). `templates` counts what is
-    never shown.
+    never shown. `rows` are the guests as they came, without their uptimes: only the
+    parser looks at them, to know at a glance what has not changed.
     """
 
     nodes: dict[str, Node]
     guests: dict[int, Guest]
     storages: dict[tuple[str | None, str], Storage]
     templates: int = 0
+    rows: dict[int, dict[str, Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,7 +139,17 @@ def _add_guest(found: Resources, before: Resources, row: Row, now: datetime) -> 
     vmid, node = integer(row.get("vmid")), row.get("node")
     if vmid is None or not isinstance(node, str):
         return
-    found.guests[vmid] = _parse_guest(before.guests.get(vmid), vmid, node, row, now)
+    rest = dict(row)
+    uptime = rest.pop("uptime", None)
+    previous = before.guests.get(vmid)
+    found.rows[vmid] = rest
+    found.guests[vmid] = (
+        previous
+        if previous is not None
+        and rest == before.rows.get(vmid)
+        and previous.started_at == _started_at(uptime, previous, now)
+        else _parse_guest(previous, vmid, node, row, now)
+    )
 
 
 def _parse_guest(
