@@ -20,7 +20,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the binary sensors of the entry's source."""
     rows = entry.runtime_data.tables.get(Platform.BINARY_SENSOR, ())
-    async_setup_rows(entry, rows, HomelabBinarySensor, async_add_entities)
+    await async_setup_rows(entry, rows, HomelabBinarySensor, async_add_entities)
 
 
 class HomelabBinarySensor(HomelabEntity, BinarySensorEntity):

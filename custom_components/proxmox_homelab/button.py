@@ -22,7 +22,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the buttons of the entry's source."""
     rows = entry.runtime_data.tables.get(Platform.BUTTON, ())
-    async_setup_rows(entry, rows, HomelabButton, async_add_entities)
+    await async_setup_rows(entry, rows, HomelabButton, async_add_entities)
 
 
 class HomelabButton(HomelabEntity, ButtonEntity):

@@ -20,7 +20,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the selects of the entry's source."""
     rows = entry.runtime_data.tables.get(Platform.SELECT, ())
-    async_setup_rows(entry, rows, HomelabSelect, async_add_entities)
+    await async_setup_rows(entry, rows, HomelabSelect, async_add_entities)
 
 
 class HomelabSelect(HomelabEntity, SelectEntity):

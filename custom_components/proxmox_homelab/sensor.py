@@ -20,7 +20,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the sensors of the entry's source."""
     rows = entry.runtime_data.tables.get(Platform.SENSOR, ())
-    async_setup_rows(entry, rows, HomelabSensor, async_add_entities)
+    await async_setup_rows(entry, rows, HomelabSensor, async_add_entities)
 
 
 class HomelabSensor(HomelabEntity, SensorEntity):

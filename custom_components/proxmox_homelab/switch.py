@@ -23,7 +23,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the switches of the entry's source."""
     rows = entry.runtime_data.tables.get(Platform.SWITCH, ())
-    async_setup_rows(entry, rows, HomelabSwitch, async_add_entities)
+    await async_setup_rows(entry, rows, HomelabSwitch, async_add_entities)
 
 
 class HomelabSwitch(HomelabEntity, SwitchEntity):

@@ -20,7 +20,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the updates of the entry's source."""
     rows = entry.runtime_data.tables.get(Platform.UPDATE, ())
-    async_setup_rows(entry, rows, HomelabUpdate, async_add_entities)
+    await async_setup_rows(entry, rows, HomelabUpdate, async_add_entities)
 
 
 class HomelabUpdate(HomelabEntity, UpdateEntity):
