@@ -5,6 +5,8 @@ epoch, sizes are bytes.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 import itertools
 import time
@@ -18,13 +20,18 @@ from lab.pve.guests import Guest, GuestState
 from lab.pve.ha import HaManager
 from lab.pve.nodes import Node
 from lab.pve.storages import Storage
-from lab.pve.tasks import Tasks
+from lab.pve.tasks import TaskError, Tasks
 from lab.pve.tls import ClusterTls
 from lab.settings import LabSettings
 
 CONNECTION_REFUSED: Final = 595
 NO_ANSWER: Final = 596
 _BOOT_SECONDS: Final = 40.0
+_LOCK_SECONDS: Final = 10.0
+_LOCK_FILES: Final = {
+    "qemu": "/var/lock/qemu-server/lock-{}.conf",
+    "lxc": "/run/lock/lxc/pve-config-{}.lock",
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,13 +71,17 @@ class Cluster:
         self.jobs: list[dict[str, object]] = []
         self.replications: list[Replication] = []
         self.usb_mappings: dict[str, list[str]] = {}
-        self.tasks = Tasks()
+        self.tasks = Tasks(clock=self.now)
         self.ha = HaManager(self)
         self.statistics = Statistics(self)
         self.backup_locks: dict[str, asyncio.Lock] = {}
         self._config_locks: dict[int, asyncio.Lock] = {}
         self._pids = itertools.count(4711, 7)
         faults.node_listeners.append(self._on_node)
+
+    def now(self) -> float:
+        """Return the time of the cluster, which a test may set by `clock`."""
+        return self.clock()
 
     # --- reachability ------------------------------------------------------------
 
@@ -99,15 +110,18 @@ class Cluster:
         self.nodes[name].powered = False
         for guest in self.guests_on(name):
             guest.halt()
+        self.tasks.die_with(name)
         self.faults.node_dead(name)
 
     def node_on(self, name: str) -> None:
-        """Boot a node; its guests start as they are configured to."""
-        node = self.nodes[name]
-        node.powered, node.started = True, self.clock()
+        """Boot a node that is off, reconnect one that is only cut off."""
         self.faults.node_alive(name)
-        for guest in self.guests_on(name):
-            if guest.onboot and not guest.template:
+
+    def _boot(self, node: Node) -> None:
+        """Start a node and its guests as they are configured to."""
+        node.powered, node.started = True, self.clock()
+        for guest in self.guests_on(node.name):
+            if guest.onboot and not guest.template and not self.ha.manages(guest.vmid):
                 guest.begin(self.clock(), self.next_pid())
 
     def reboot_node(self, name: str) -> None:
@@ -124,9 +138,10 @@ class Cluster:
         node.online = alive
         node.offline_since = None if alive else self.clock()
         if alive:
+            if not node.powered:
+                self._boot(node)
             self.ha.node_returned(name)
         else:
-            self.tasks.die_with(name)
             self.ha.node_lost(name)
 
     # --- things --------------------------------------------------------------------
@@ -166,9 +181,23 @@ class Cluster:
         """Return the id of a new process."""
         return next(self._pids)
 
-    def config_lock(self, guest: Guest) -> asyncio.Lock:
-        """Return the lock under which a guest is changed, one task at a time."""
-        return self._config_locks.setdefault(guest.vmid, asyncio.Lock())
+    @asynccontextmanager
+    async def config_lock(self, guest: Guest) -> AsyncIterator[None]:
+        """Hold the lock under which a guest is changed, one task at a time.
+
+        A task does not wait longer than 10 s for it.
+        """
+        lock = self._config_locks.setdefault(guest.vmid, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self.settings.scaled(_LOCK_SECONDS)):
+                await lock.acquire()
+        except TimeoutError:
+            file = _LOCK_FILES[guest.kind].format(guest.vmid)
+            raise TaskError(f"can't lock file '{file}' - got timeout") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     async def pass_time(self, seconds: float) -> None:
         """Take as long as a real system, in the rhythm of this lab."""

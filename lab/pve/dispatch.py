@@ -171,7 +171,8 @@ class Dispatcher:
             self.router.find(incoming.method, found[0].template) if found else None
         )
         if found is None or handler is None:
-            text = f"Method '{incoming.method} {incoming.path}' not implemented"
+            what = "not implemented" if found is None else "is not simulated"
+            text = f"Method '{incoming.method} {incoming.path}' {what}"
             raise ApiError(HTTPStatus.NOT_IMPLEMENTED, text)
         method, path = found
         raw = _parameters(incoming, path)

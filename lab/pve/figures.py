@@ -91,8 +91,12 @@ class Statistics:
         cluster = self._cluster
         for storage in cluster.storages.values():
             for node, space in storage.spaces.items():
-                if cluster.nodes[node].online and space.active:
+                if not cluster.nodes[node].online:
+                    continue
+                if space.active:
                     self._storages[node, storage.id] = (now, space.used, space.total)
+                else:
+                    self._storages.pop((node, storage.id), None)
 
     def _advance(self, guest: Guest, seconds: float) -> None:
         churn = self._cluster.churn

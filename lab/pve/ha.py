@@ -18,6 +18,7 @@ ROUND_SECONDS = 10.0
 """How long the manager takes to see what is wanted."""
 RECOVERY_SECONDS = 120.0
 """How long fencing a lost node and recovering its guests takes."""
+_FROZEN = "freeze"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,6 +114,12 @@ class HaManager:
         else:
             resource.state = "error"
 
+    def freeze(self, node: str) -> None:
+        """Leave the guests of a node that reboots where they are."""
+        for guest in self._cluster.guests_on(node):
+            if self.manages(guest.vmid):
+                self.resources[guest.vmid].state = _FROZEN
+
     def guest_lost(self, guest: Guest) -> None:
         """Bring back a guest whose process died."""
         if self.manages(guest.vmid):
@@ -121,7 +128,11 @@ class HaManager:
     def node_lost(self, name: str) -> None:
         """Fence a node that went silent and recover its guests elsewhere."""
         cluster = self._cluster
-        lost = [guest for guest in cluster.guests_on(name) if self.manages(guest.vmid)]
+        lost = [
+            guest
+            for guest in cluster.guests_on(name)
+            if self.manages(guest.vmid) and self.resources[guest.vmid].state != _FROZEN
+        ]
         if not (lost and cluster.quorate):
             return
 
@@ -149,6 +160,6 @@ class HaManager:
         """Take over again what was not recovered elsewhere."""
         for guest in self._cluster.guests_on(name):
             resource = self.resources.get(guest.vmid)
-            if resource is not None and resource.state == "fence":
+            if resource is not None and resource.state in ("fence", _FROZEN):
                 resource.state = resource.requested
                 self._later(ROUND_SECONDS, guest)

@@ -3,6 +3,7 @@
 The sentences are those of qemu-server, pve-container and pve-ha-manager.
 """
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from lab.pve.guests import Guest, GuestState
@@ -67,23 +68,48 @@ async def _begin(cluster: Cluster, guest: Guest, task: Task) -> None:
 def stop(
     cluster: Cluster, guest: Guest, user: str, *, overrule_shutdown: bool = False
 ) -> Task:
-    """Pull the plug; behind a shutdown that is under way unless that is overruled."""
+    """Pull the plug; behind a shutdown that is under way unless that is overruled.
+
+    Only VMs wait for each other's commands: the lock of a container is given back as
+    soon as its task runs. What is stopped already is fine.
+    """
 
     async def work(task: Task) -> None:
         if overrule_shutdown:
-            await _stop(cluster, guest)
-            return
-        async with cluster.config_lock(guest):
-            await _stop(cluster, guest)
+            _abort_shutdowns(cluster, guest, task)
+        async with _lock_of_vm(cluster, guest):
+            if not guest.alive:
+                return
+            guest.check_lock()
+            await cluster.pass_time(STOP_SECONDS)
+            guest.halt()
 
     return _run(cluster, guest, user, "stop", work)
 
 
-async def _stop(cluster: Cluster, guest: Guest) -> None:
-    guest.check_lock()
-    _check_alive(guest)
-    await cluster.pass_time(STOP_SECONDS)
-    guest.halt()
+def _lock_of_vm(
+    cluster: Cluster, guest: Guest
+) -> contextlib.AbstractAsyncContextManager[object]:
+    return cluster.config_lock(guest) if guest.is_vm else contextlib.nullcontext()
+
+
+def _abort_shutdowns(cluster: Cluster, guest: Guest, task: Task) -> None:
+    kind = f"{guest.task_prefix}shutdown"
+    for other in cluster.tasks:
+        if other.running and other.type == kind and other.id == str(guest.vmid):
+            cluster.tasks.abort(other)
+            task.say(f"overruled {kind} task: {other.upid}")
+
+
+def shutdown_guest(
+    cluster: Cluster, guest: Guest, user: str, *, timeout: float | None, force: bool
+) -> Task:
+    """Shut a guest down, by the HA manager if that looks after it."""
+    if cluster.ha.manages(guest.vmid):
+        return cluster.ha.request(
+            guest, user, started=False, timeout=timeout, force=force
+        )
+    return shutdown(cluster, guest, user, timeout=timeout, force=force)
 
 
 def shutdown(
@@ -92,9 +118,10 @@ def shutdown(
     """Ask the guest to shut down, and kill it after the time-out if forced."""
 
     async def work(task: Task) -> None:
-        async with cluster.config_lock(guest):
+        async with _lock_of_vm(cluster, guest):
+            if not guest.alive:
+                return
             guest.check_lock()
-            _check_alive(guest)
             await power_down(cluster, guest, task, timeout=timeout, force=force)
 
     return _run(cluster, guest, user, "shutdown", work)
@@ -103,18 +130,26 @@ def shutdown(
 async def power_down(
     cluster: Cluster, guest: Guest, task: Task, *, timeout: float | None, force: bool
 ) -> None:
-    """Let a running guest shut down within a task."""
-    if guest.state is GuestState.PAUSED and not force:
-        raise TaskError("VM is paused - cannot shutdown")
-    if guest.ignores_shutdown:
+    """Let a running guest shut down within a task.
+
+    A VM whose processors stand still, paused or after an error, hears nothing of it.
+    """
+    process = guest.pid
+    if guest.state is GuestState.PAUSED:
+        if not force:
+            raise TaskError("VM is paused - cannot shutdown")
+        await cluster.pass_time(STOP_SECONDS)
+    elif guest.ignores_shutdown or guest.state is not GuestState.RUNNING:
         default = VM_TIMEOUT if guest.is_vm else CONTAINER_TIMEOUT
         await cluster.pass_time(default if timeout is None else timeout)
-        if not force:
+        if guest.pid == process and not force:
             raise TaskError("VM quit/powerdown failed - got timeout")
         task.say("VM quit/powerdown failed - terminating now with SIGTERM")
     else:
         await cluster.pass_time(SHUTDOWN_SECONDS)
-    guest.halt()
+    # What was killed and started again meanwhile is another process.
+    if guest.pid == process:
+        guest.halt()
 
 
 def reboot(cluster: Cluster, guest: Guest, user: str, *, timeout: float | None) -> Task:

@@ -56,7 +56,7 @@ def storage_rows(cluster: Cluster) -> Iterator[Row]:
     for storage in cluster.storages.values():
         if not storage.enabled:
             continue
-        for node, space in storage.spaces.items():
+        for node in storage.spaces:
             row: Row = {
                 "id": f"storage/{node}/{storage.id}",
                 "type": "storage",
@@ -68,7 +68,7 @@ def storage_rows(cluster: Cluster) -> Iterator[Row]:
                 "status": "unknown",
             }
             said = cluster.statistics.storage(node, storage.id)
-            if said is not None and cluster.nodes[node].online and space.active:
+            if said is not None:
                 row |= {"status": "available", "disk": said[0], "maxdisk": said[1]}
             yield row
 
@@ -78,19 +78,24 @@ def other_rows(cluster: Cluster) -> Iterator[Row]:
     for pool in cluster.pools:
         yield {"id": f"/pool/{pool}", "type": "pool", "pool": pool}
     for name in cluster.nodes:
-        yield {
-            "id": f"sdn/{name}/localnetwork",
+        yield _zone_row(name, modern=cluster.access.major >= 9)
+
+
+def _zone_row(node: str, *, modern: bool) -> Row:
+    """Return the row of the zone that every node has; 9.0 gave it another type."""
+    if not modern:
+        return {
+            "id": f"sdn/{node}/localnetwork",
             "type": "sdn",
             "sdn": "localnetwork",
-            "node": name,
+            "node": node,
             "status": "ok",
         }
-        if cluster.access.major >= 9:
-            yield {
-                "id": f"network/{name}/zone/localnetwork",
-                "type": "network",
-                "network": "localnetwork",
-                "network-type": "zone",
-                "node": name,
-                "status": "available",
-            }
+    return {
+        "id": f"network/{node}/zone/localnetwork",
+        "type": "network",
+        "network": "localnetwork",
+        "network-type": "zone",
+        "node": node,
+        "status": "ok",
+    }

@@ -59,6 +59,13 @@ class Task:
         """Whether the task has not ended."""
         return self.exit_status is None
 
+    @property
+    def failed(self) -> bool:
+        """Whether the task has ended badly; warnings are no failure."""
+        return self.exit_status is not None and not (
+            self.exit_status == "OK" or self.exit_status.startswith("WARNINGS: ")
+        )
+
     def say(self, *lines: str) -> None:
         """Write to the log."""
         self.log += lines

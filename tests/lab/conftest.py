@@ -1,6 +1,8 @@
 """A small cluster of two nodes behind the real protocol side of the lab."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 import socket
 import ssl
@@ -10,12 +12,14 @@ from aiohttp import ClientSession, TCPConnector
 import pytest
 import pytest_socket
 
+from lab import Lab, LabSettings
 from lab.pve.access import AccessControl
 from lab.pve.api import ApiRequest, Listing, Router, failed
 from lab.pve.dispatch import Dispatcher
 from lab.pve.faults import Faults
 from lab.pve.handlers import access as access_handlers
 from lab.pve.server import PveServer
+from lab.pve.tasks import Task
 from lab.pve.tls import ClusterTls
 
 if TYPE_CHECKING:
@@ -149,6 +153,123 @@ class StubPve:
                 raw=raw,
                 json=await response.json() if is_json and plain else None,
             )
+
+
+@dataclass(kw_only=True)
+class Running:
+    """A running lab and a client that trusts it."""
+
+    lab: Lab
+    client: ClientSession
+
+    @property
+    def cluster(self) -> Cluster:
+        """The simulated cluster."""
+        return self.lab.pve.cluster
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        node: str | None = None,
+        token: str = "root",
+        **params: Any,
+    ) -> Reply:
+        """Send a request to a node, the first one if nothing is said."""
+        pve = self.lab.pve
+        host = pve.host(node or next(iter(pve.cluster.nodes)))
+        sent = {name.replace("_", "-"): value for name, value in params.items()}
+        place = "data" if method in ("POST", "PUT") else "params"
+        async with self.client.request(
+            method,
+            f"https://{host}:{pve.port}/api2/json{path}",
+            headers={"Authorization": f"PVEAPIToken={pve.tokens.get(token, token)}"},
+            **{place: sent},  # type: ignore[arg-type]  # a keyword by its name
+        ) as response:
+            raw = await response.read()
+            return Reply(
+                status=response.status,
+                reason=str(response.reason),
+                headers=dict(response.headers),
+                raw=raw,
+                json=await response.json() if raw else None,
+            )
+
+    async def get(self, path: str, **arguments: Any) -> Any:
+        """Return the data of an answer that must be good."""
+        return await self.call("GET", path, **arguments)
+
+    async def call(self, method: str, path: str, **arguments: Any) -> Any:
+        """Return the data of an answer that must be good."""
+        reply = await self.send(method, path, **arguments)
+        assert reply.status == 200, f"{method} {path}: {reply.reason} {reply.raw!r}"
+        return reply.json["data"]
+
+    async def refused(self, method: str, path: str, **arguments: Any) -> str:
+        """Return status and reason of an answer that must be bad."""
+        reply = await self.send(method, path, **arguments)
+        assert reply.status >= 400, f"{method} {path}: {reply.raw!r}"
+        return f"{reply.status} {reply.reason}"
+
+    async def run(self, path: str, method: str = "POST", **arguments: Any) -> Task:
+        """Start a task, wait for it and return it."""
+        return await self.ended(await self.call(method, path, **arguments))
+
+    async def ended(self, upid: str) -> Task:
+        """Return a task when it has ended."""
+        task = self.cluster.tasks.find(upid)
+        assert task is not None, upid
+        await self.cluster.tasks.wait(task)
+        assert not task.running
+        return task
+
+    async def rows(self, kind: str, **arguments: Any) -> dict[str, dict[str, Any]]:
+        """Return the rows of `/cluster/resources` of one type by their id."""
+        found = await self.get("/cluster/resources", **arguments)
+        return {row["id"]: row for row in found if row["type"] == kind}
+
+    def guest(self, vmid: int) -> str:
+        """Return the path of a guest on the node where it is now."""
+        guest = self.cluster.guests[vmid]
+        return f"/nodes/{guest.node}/{guest.kind}/{vmid}"
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what happens by itself in the lab."""
+    for _ in range(2000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise TimeoutError
+
+
+type StartLab = Callable[..., Awaitable[Running]]
+
+
+@pytest.fixture
+async def start_lab() -> AsyncIterator[StartLab]:
+    """Start labs that end with the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(scenario: str = "cluster", **settings: Any) -> Running:
+            quick = {"task_seconds": 0.03} | settings
+            lab = await stack.enter_async_context(
+                Lab(scenario, settings=LabSettings(**quick))
+            )
+            context = ssl.create_default_context(cadata=lab.pve.ca_pem)
+            client = await stack.enter_async_context(
+                ClientSession(connector=TCPConnector(ssl=context))
+            )
+            return Running(lab=lab, client=client)
+
+        yield start
+
+
+@pytest.fixture
+async def running(start_lab: StartLab) -> Running:
+    """Run the cluster scenario."""
+    return await start_lab()
 
 
 type MakePve = Callable[..., Awaitable[StubPve]]

@@ -75,15 +75,9 @@ async def shutdown(request: ApiRequest) -> object:
     force, timeout = request.flag("forceStop"), _timeout(request)
     if not guest.is_vm:
         _require_running(guest)
-    elif is_paused(guest):
-        if not force:
-            raise failed("VM is paused - cannot shutdown")
-        timeout = 0.0
-    if cluster.ha.manages(guest.vmid):
-        return cluster.ha.request(
-            guest, user, started=False, timeout=timeout, force=force
-        ).upid
-    return power.shutdown(cluster, guest, user, timeout=timeout, force=force).upid
+    elif is_paused(guest) and not force:
+        raise failed("VM is paused - cannot shutdown")
+    return power.shutdown_guest(cluster, guest, user, timeout=timeout, force=force).upid
 
 
 @router.handle("POST", "/nodes/{node}/qemu/{vmid}/status/reboot")
@@ -92,7 +86,7 @@ async def reboot(request: ApiRequest) -> object:
     """Shut down and start again; for an HA guest, too, without its manager."""
     guest = _guest(request)
     if is_paused(guest):
-        raise failed("VM is paused - cannot reboot")
+        raise failed("VM is paused - cannot shutdown")
     if not guest.alive:
         raise failed(f"VM {guest.vmid} not running")
     return power.reboot(

@@ -2,9 +2,8 @@
 
 from cryptography import x509
 
-from lab.pve import power
-from lab.pve.api import ApiRequest, Router, failed
-from lab.pve.guests import Guest
+from lab.pve import bulk, power
+from lab.pve.api import ApiRequest, Router, failed, permission_denied
 from lab.pve.nodes import Node
 from lab.pve.tasks import Task
 
@@ -60,18 +59,9 @@ async def status(request: ApiRequest) -> object:
 
 @router.handle("POST", "/nodes/{node}/status")
 async def command(request: ApiRequest) -> object:
-    """Reboot or shut down; there is no task, the node just goes."""
-    node = _node(request).name
-    act = (
-        request.cluster.reboot_node
-        if request.text("command") == "reboot"
-        else request.cluster.node_off
-    )
-
-    async def go() -> None:
-        act(node)
-
-    request.cluster.tasks.later(request.cluster.settings.scaled(2.0), go)
+    """Reboot or shut down; for this there is no task."""
+    reboot = request.text("command") == "reboot"
+    bulk.command_node(request.cluster, _node(request).name, reboot=reboot)
     return None
 
 
@@ -92,52 +82,49 @@ async def wake(request: ApiRequest) -> object:
     return node.wakeonlan
 
 
-def _chosen(request: ApiRequest) -> list[Guest]:
-    wanted = {int(text) for text in request.items("vms")}
-    return [
-        guest
-        for guest in request.cluster.guests_on(request.text("node"))
-        if (not wanted or guest.vmid in wanted)
-        and not guest.template
-        and request.allowed(f"/vms/{guest.vmid}", "VM.PowerMgmt")
-    ]
-
-
-def _run_all(request: ApiRequest, kind: str) -> str:
-    cluster, user = request.cluster, request.identity.name
-    cluster.check_quorum()
-    guests = _chosen(request)
-
-    async def work(task: Task) -> None:
-        for guest in guests:
-            if kind == "startall" and not guest.alive:
-                await cluster.tasks.wait(power.start_guest(cluster, guest, user))
-            elif kind == "stopall" and guest.alive:
-                await cluster.tasks.wait(
-                    power.shutdown(cluster, guest, user, timeout=180.0, force=True)
-                )
-            elif kind == "suspendall" and guest.alive and guest.is_vm:
-                await cluster.tasks.wait(power.pause(cluster, guest, user))
-
-    return cluster.tasks.run(request.text("node"), kind, "", user, work).upid
+def _named(request: ApiRequest) -> list[int]:
+    """Return the guests that a command for all is meant for, none meaning all."""
+    vmids = [int(text) for text in request.items("vms")]
+    if not request.allowed("/", "VM.PowerMgmt"):
+        for vmid in vmids:
+            request.require(f"/vms/{vmid}", "VM.PowerMgmt")
+        if not vmids:
+            raise permission_denied("/, VM.PowerMgmt")
+    request.cluster.check_quorum()
+    return vmids
 
 
 @router.handle("POST", "/nodes/{node}/startall")
 async def start_all(request: ApiRequest) -> object:
-    """Start all guests, or the chosen ones."""
-    return _run_all(request, "startall")
+    """Start the guests that start at boot, of all or of the named ones."""
+    return bulk.start_all(
+        request.cluster,
+        request.text("node"),
+        request.identity.name,
+        _named(request),
+        force=request.flag("force"),
+    ).upid
 
 
 @router.handle("POST", "/nodes/{node}/stopall")
 async def stop_all(request: ApiRequest) -> object:
-    """Shut all guests down."""
-    return _run_all(request, "stopall")
+    """Shut guests down, and kill after the time-out what does not go."""
+    return bulk.stop_all(
+        request.cluster,
+        request.text("node"),
+        request.identity.name,
+        _named(request),
+        timeout=request.integer("timeout", int(power.VM_TIMEOUT)),
+        force=request.flag("force-stop", default=True),
+    ).upid
 
 
 @router.handle("POST", "/nodes/{node}/suspendall")
 async def suspend_all(request: ApiRequest) -> object:
-    """Pause all VMs."""
-    return _run_all(request, "suspendall")
+    """Hibernate VMs."""
+    return bulk.suspend_all(
+        request.cluster, request.text("node"), request.identity.name, _named(request)
+    ).upid
 
 
 @router.handle("GET", "/nodes/{node}/apt/update")

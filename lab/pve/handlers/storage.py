@@ -85,7 +85,6 @@ def _may_see(request: ApiRequest, storage: Storage, volume: Volume) -> bool:
 async def vzdump(request: ApiRequest) -> object:
     """Back up guests of this node; for guests elsewhere nothing is done at all."""
     cluster, node = request.cluster, request.text("node")
-    cluster.check_quorum()
     chosen = [int(text) for text in request.items("vmid")]
     for vmid in chosen:
         request.require(f"/vms/{vmid}", "VM.Backup")
@@ -94,13 +93,15 @@ async def vzdump(request: ApiRequest) -> object:
         for vmid in chosen
         if (guest := cluster.guests.get(vmid)) is not None and guest.node == node
     ]
+    # Done silently, as the real server does it, before anything else is looked at.
+    if not guests:
+        return "OK"
+    cluster.check_quorum()
     name = request.text("storage", "local")
     storage = cluster.storage(node, name)
     request.require(f"/storage/{name}", "Datastore.AllocateSpace")
     if "backup" not in storage.content:
         raise failed(f"storage '{name}' does not support backups")
-    if not guests:
-        return "OK"
     return _run(request, node, guests, name)
 
 
