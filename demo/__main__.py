@@ -88,8 +88,12 @@ def _stop_once(task: asyncio.Task[None]) -> None:
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    # A check is a first start, and leaves what the demo keeps alone.
-    folder = HOME / f"{arguments.scenario}{'-check' if arguments.check else ''}"
+    folder = HOME / arguments.scenario
+    if arguments.check:
+        # A first start each time, which leaves alone what the demo keeps.
+        folder = HOME / f"{arguments.scenario}-check"
+    elif arguments.bare:
+        folder = HOME / f"{arguments.scenario}-bare"
     if (arguments.fresh or arguments.check) and folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -115,9 +115,11 @@ def _cluster(registry: Registry, hub: Device) -> Iterator[Card]:
 
 def _storages(registry: Registry) -> Iterator[Card]:
     yield _heading("Storage", "mdi:database")
-    for storage in registry.of_kind("storage"):
+    storages = registry.of_kind("storage")
+    for storage in storages:
         if share := registry.find(storage, "sensor", "used_share"):
             yield _gauge(share, name=_DEVICE_NAME)
+    for storage in storages:
         if problem := registry.find(storage, "binary_sensor", "storage_problem"):
             yield _alert(problem, name=_DEVICE_NAME)
 
