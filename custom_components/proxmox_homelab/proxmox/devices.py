@@ -152,8 +152,27 @@ class Devices:
             "via_device_id": self._id(keys.node_key(guest.node)),
         }
         if config is not None:
-            info["connections"] = {(CONNECTION_NETWORK_MAC, mac) for mac in config.macs}
+            info["connections"] = self._connections(key, config)
         return info
+
+    def _connections(self, key: str, config: GuestConfig) -> set[tuple[str, str]]:
+        """Return the network cards that no other device has.
+
+        A clone may keep the address of its original, while a connection may belong
+        to one device only: the registry would take the two for the same.
+        """
+        wanted = {(CONNECTION_NETWORK_MAC, mac) for mac in config.macs}
+        return {
+            connection
+            for connection in wanted
+            if (
+                device := self._registry.async_get_device_by_connection(
+                    connection, self._entry_id
+                )
+            )
+            is None
+            or key_of(device) == key
+        }
 
     def _storage(self, storage: Storage) -> dict[str, Any]:
         parent = keys.CLUSTER if storage.node is None else keys.node_key(storage.node)
