@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Final
 
 from ..const import CONF_SHUTDOWN_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT
-from ..errors import TaskTimeoutError
+from ..errors import NotFoundError, TaskTimeoutError
 from ..guard import check_guest_command, check_migration
 from ..proxmox import keys
 from ..proxmox.models import Guest, GuestCommand, GuestState
@@ -88,8 +89,11 @@ async def _async_follow_ha(
     """Wait for the real state: the task of an HA-managed guest ends at once."""
     until = monotonic() + seconds
     while monotonic() < until:
-        if is_reached(await source.async_refresh_guest(guest)):
-            return
+        # Between two nodes it is on neither of them for a moment.
+        with suppress(NotFoundError):
+            guest = await source.async_refresh_guest(guest)
+            if is_reached(guest):
+                return
         await asyncio.sleep(_HA_POLL_SECONDS)
     raise TaskTimeoutError(
         f"HA manager did not act on guest {guest.vmid}", seconds=str(round(seconds))

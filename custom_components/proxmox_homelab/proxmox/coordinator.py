@@ -113,6 +113,11 @@ class ResourcesCoordinator(HomelabCoordinator[Item]):
         self._fresh[key] = (guest, until)
         self.async_set_item(key, guest)
 
+    @callback
+    def async_distrust(self, guest: Guest) -> None:
+        """Believe the list again, because what the guest said of itself is over."""
+        self._fresh.pop(keys.guest_key(guest.vmid), None)
+
     def nodes(self) -> dict[str, Node]:
         """Return the nodes by name."""
         return self._of(Node, "node")

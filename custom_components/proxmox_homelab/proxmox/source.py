@@ -307,6 +307,7 @@ class ProxmoxSource:
             fresh = await self.client.guest_status(guest)
         except NotFoundError:
             # It moved since the last list, or it is gone: the list knows which.
+            self.resources.async_distrust(guest)
             await self.resources.async_refresh()
             moved = self.guest(guest.vmid)
             if moved is None or moved.node == guest.node:
