@@ -80,7 +80,7 @@ async def async_get_device_diagnostics(
     return {
         "kind": None if key is None else keys.kind_of(key),
         "reachable": key is not None and source.is_reachable(key),
-        "sections": async_redact_data(known, _PRIVATE),
+        "item": async_redact_data(known, _PRIVATE),
         **source.diagnostics(),
     }
 
