@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from lab.pve.cluster import Cluster
 from lab.pve.guests import Guest
 
+ZONE = "localnetwork"
+"""The software-defined network that there is without any configuration."""
+
 type Row = dict[str, object]
 
 
@@ -73,28 +76,26 @@ def storage_rows(cluster: Cluster) -> Iterator[Row]:
             yield row
 
 
-def other_rows(cluster: Cluster) -> Iterator[Row]:
-    """Return what is neither node, guest nor storage."""
-    for pool in cluster.pools:
-        yield {"id": f"/pool/{pool}", "type": "pool", "pool": pool}
+def zone_rows(cluster: Cluster) -> Iterator[Row]:
+    """Return the zone that every node has."""
     for name in cluster.nodes:
         yield _zone_row(name, modern=cluster.access.major >= 9)
 
 
 def _zone_row(node: str, *, modern: bool) -> Row:
-    """Return the row of the zone that every node has; 9.0 gave it another type."""
+    """Return the row of a zone; 9.0 gave it another type."""
     if not modern:
         return {
-            "id": f"sdn/{node}/localnetwork",
+            "id": f"sdn/{node}/{ZONE}",
             "type": "sdn",
-            "sdn": "localnetwork",
+            "sdn": ZONE,
             "node": node,
             "status": "ok",
         }
     return {
-        "id": f"network/{node}/zone/localnetwork",
+        "id": f"network/{node}/zone/{ZONE}",
         "type": "network",
-        "network": "localnetwork",
+        "network": ZONE,
         "network-type": "zone",
         "node": node,
         "status": "ok",

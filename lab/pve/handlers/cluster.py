@@ -2,7 +2,7 @@
 
 from lab.pve.api import ApiRequest, Router
 from lab.pve.backups import included
-from lab.pve.resources import guest_row, node_row, other_rows, storage_rows
+from lab.pve.resources import ZONE, guest_row, node_row, storage_rows, zone_rows
 
 router = Router()
 
@@ -38,16 +38,15 @@ async def resources(request: ApiRequest) -> object:
                 any=True,
             )
         ]
-    if wanted in ("", "sdn"):
-        rows += [row for row in other_rows(cluster) if _may_see(request, row)]
+    if wanted == "":
+        rows += [
+            {"id": f"/pool/{pool}", "type": "pool", "pool": pool}
+            for pool in cluster.pools
+            if request.allowed(f"/pool/{pool}", "Pool.Audit")
+        ]
+    if wanted in ("", "sdn") and request.allowed(f"/sdn/zones/{ZONE}", "SDN.Audit"):
+        rows += zone_rows(cluster)
     return rows
-
-
-def _may_see(request: ApiRequest, row: dict[str, object]) -> bool:
-    if row["type"] == "pool":
-        return request.allowed(f"/pool/{row['pool']}", "Pool.Audit")
-    name = row.get("sdn") or row.get("network")
-    return request.allowed(f"/sdn/zones/{name}", "SDN.Audit")
 
 
 @router.handle("GET", "/cluster/status")
