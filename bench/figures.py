@@ -22,15 +22,16 @@ class Polls:
     """Some polls in a row: medians, and the longest of all callbacks.
 
     requests: the least of some polls. seconds: of the wall clock, until the last
-    state of a poll is written. cpu: CPU time of all threads, the recorder's included;
-    loop_cpu: of the event loop's thread; longest: CPU time of one callback of the
-    event loop. written: states that were reported again or changed.
+    state of a poll is written. written: states that were reported again or changed.
+    cpu: CPU time of all threads; loop_cpu: of the event loop's; recorder_cpu: of the
+    recorder's; longest: of one callback of the event loop.
     """
 
     seconds: float
     requests: int
     cpu: float
     loop_cpu: float
+    recorder_cpu: float
     longest: float
     longest_name: str
     written: float

@@ -95,12 +95,19 @@ class Measurement:
         return SetUp(seconds=measured["seconds"], longest=measured["longest"])
 
     async def _settle(self) -> None:
-        """Wait until nothing but the fast poll is asked any more."""
+        """Wait until only the fast poll is asked and the recorder has caught up."""
         async with asyncio.timeout(SETTLED_AT_MOST_SECONDS):
-            asked = -1
-            while (now := (await self._lab.traffic()).requests) > asked + 1:
-                asked = now
+            busy = True
+            while busy:
+                before = await self._lab.traffic()
+                await self._ha.ask("begin")
                 await asyncio.sleep(SETTLED_AFTER_SECONDS)
+                measured = await self._ha.ask("end")
+                after = await self._lab.traffic()
+                busy = (
+                    after.requests > before.requests + 1
+                    or measured["process_cpu"] > 0.1 * measured["seconds"]
+                )
 
     async def _set_churn(self, churn: Churn) -> None:
         await self._lab.set_churn(churn)
@@ -117,6 +124,7 @@ class Measurement:
             seconds=median(cycle["seconds"] for cycle in cycles),
             requests=min(requests),
             cpu=measured["process_cpu"] - self._idle_cpu * measured["seconds"] / count,
+            recorder_cpu=measured["recorder_cpu"],
             loop_cpu=median(cycle["loop_cpu"] for cycle in cycles),
             longest=longest["longest"],
             longest_name=longest["longest_name"],

@@ -103,6 +103,12 @@ ROWS = (
         scale=1000,
     ),
     Row(
+        name="- of the recorder alone",
+        unit="ms",
+        read=_part("quiet", "recorder_cpu"),
+        scale=1000,
+    ),
+    Row(
         name="- longest callback",
         unit="ms",
         read=_part("quiet", "longest"),
@@ -121,6 +127,12 @@ ROWS = (
         name="- of the event loop alone",
         unit="ms",
         read=_part("changing", "loop_cpu"),
+        scale=1000,
+    ),
+    Row(
+        name="- of the recorder alone",
+        unit="ms",
+        read=_part("changing", "recorder_cpu"),
         scale=1000,
     ),
     Row(

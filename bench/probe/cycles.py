@@ -10,10 +10,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .callbacks import LoopCallbacks
+from .threads import cpu_by_thread, spent_since
 
 # The recorder takes the states over in a thread of its own and commits every 5 s.
 REST_SECONDS = 0.5
 COMMIT_SECONDS = 6.0
+RECORDER_THREAD = "Recorder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,7 @@ class Cycle:
 
     loop_cpu: of the event loop's thread, until the poll and its writes are done.
     longest: of one callback of the event loop, with its name.
+    own_cpu: of the probe, for counting the states.
     """
 
     seconds: float
@@ -30,6 +33,7 @@ class Cycle:
     longest_name: str
     written: int
     changed: int
+    own_cpu: float
 
 
 def coordinator_of(
@@ -49,13 +53,15 @@ async def async_run_cycles(
     coordinator: DataUpdateCoordinator[Any],
     count: int,
 ) -> dict[str, Any]:
-    """Poll `count` times; `process_cpu` is of all threads, per poll."""
-    started, cpu = perf_counter(), process_time()
+    """Poll `count` times; CPU is in seconds per poll."""
+    started, cpu, threads = perf_counter(), process_time(), cpu_by_thread()
     cycles = [await _async_cycle(hass, callbacks, coordinator) for _ in range(count)]
     await asyncio.sleep(COMMIT_SECONDS)
+    cpu = process_time() - cpu - sum(cycle.own_cpu for cycle in cycles)
     return {
         "cycles": [asdict(cycle) for cycle in cycles],
-        "process_cpu": (process_time() - cpu) / count,
+        "process_cpu": cpu / count,
+        "recorder_cpu": spent_since(threads).get(RECORDER_THREAD, 0.0) / count,
         "seconds": perf_counter() - started,
     }
 
@@ -65,8 +71,10 @@ async def _async_cycle(
     callbacks: LoopCallbacks,
     coordinator: DataUpdateCoordinator[Any],
 ) -> Cycle:
+    own_cpu = thread_time()
     before = {state.entity_id: state for state in hass.states.async_all()}
     reported = {key: state.last_reported for key, state in before.items()}
+    own_cpu = thread_time() - own_cpu
     callbacks.reset()
     started, cpu = perf_counter(), thread_time()
     # A task of its own, so that its last callback is over when it is looked at.
@@ -76,11 +84,13 @@ async def _async_cycle(
     longest, longest_name = callbacks.longest, callbacks.longest_name
     if not coordinator.last_update_success:
         raise RuntimeError(f"the poll failed: {coordinator.last_exception!r}")
+    own_cpu -= thread_time()
     after = hass.states.async_all()
     written = sum(
         reported.get(state.entity_id) != state.last_reported for state in after
     )
     changed = sum(before.get(state.entity_id) is not state for state in after)
+    own_cpu += thread_time()
     await asyncio.sleep(REST_SECONDS)
     return Cycle(
         seconds=seconds,
@@ -89,6 +99,7 @@ async def _async_cycle(
         longest_name=longest_name,
         written=written,
         changed=changed,
+        own_cpu=own_cpu,
     )
 
 
