@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import override
 
 from freezegun.api import FrozenDateTimeFactory
@@ -64,7 +65,7 @@ def things(hass: HomeAssistant) -> Things:
 def _listen(things: Things, *keys: str) -> list[str]:
     heard: list[str] = []
     for key in keys:
-        things.async_add_item_listener(key, lambda key=key: heard.append(key))
+        things.async_add_item_listener(key, partial(heard.append, key))
     return heard
 
 

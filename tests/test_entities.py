@@ -119,7 +119,7 @@ async def test_the_node_with_all_its_entities(hass: HomeAssistant, lab: Lab) -> 
     assert "6.8.12-4-pve" in state(hass, "sensor", "node/pve-core", "kernel").state
     assert state(hass, "sensor", "node/pve-core", "subscription").state == "notfound"
     expires = state(hass, "sensor", "node/pve-core", "certificate_expires").state
-    assert dt_util.parse_datetime(expires) > dt_util.utcnow()
+    assert dt_util.parse_datetime(expires, raise_on_error=True) > dt_util.utcnow()
     assert "9.2.11" in (device(hass, entry, "node/pve-core").sw_version or "")
 
 
@@ -191,7 +191,7 @@ async def test_backups_are_watched(
     await async_set_up(hass, lab)
     assert state(hass, "binary_sensor", "cluster", "backup_problem").state == "off"
     last = state(hass, "sensor", "guest/106", "last_backup")
-    taken = dt_util.parse_datetime(last.state)
+    taken = dt_util.parse_datetime(last.state, raise_on_error=True)
     assert dt_util.utcnow() - taken < timedelta(hours=10)
     assert last.attributes["storage"] == "s11"
     assert last.attributes["backups"] == 3
