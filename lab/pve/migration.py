@@ -66,7 +66,8 @@ def migrate(
             raise TaskError("migration aborted") from None
         log("migration finished successfully (duration 00:00:10)")
 
-    kind = f"{guest.task_prefix}migrate"
+    # One m for a VM, unlike the types of its other tasks.
+    kind = "qmigrate" if guest.is_vm else "vzmigrate"
     return cluster.tasks.run(guest.node, kind, str(guest.vmid), user, work)
 
 
@@ -148,9 +149,20 @@ def migrate_by_ha(
 
     async def work(task: Task) -> None:
         task.say(f"Requesting HA migration for {guest.sid} to node {target}")
-        resource = cluster.ha.resources[guest.vmid]
-        resource.state = "relocate" if relocate else "migrate"
-        cluster.tasks.later(cluster.settings.scaled(10.0), move)
+        want_move(cluster, guest, target, relocate=relocate)
+
+    return cluster.tasks.run(guest.node, "hamigrate", str(guest.vmid), user, work)
+
+
+def want_move(
+    cluster: Cluster, guest: Guest, target: str, *, relocate: bool = False
+) -> None:
+    """Write down where the HA manager shall move a guest to.
+
+    A relocation stops and starts it, as every move of a container does.
+    """
+    cluster.ha.resources[guest.vmid].state = "relocate" if relocate else "migrate"
+    offline = relocate or not guest.is_vm
 
     async def move() -> None:
         moved = migrate(
@@ -158,12 +170,12 @@ def migrate_by_ha(
             guest,
             ROOT,
             target,
-            online=guest.is_vm and guest.alive,
-            restart=not guest.is_vm,
+            online=guest.alive and not offline,
+            restart=offline,
         )
         await cluster.tasks.wait(moved)
         resource = cluster.ha.resources.get(guest.vmid)
         if resource is not None:
             resource.state = resource.requested
 
-    return cluster.tasks.run(guest.node, "hamigrate", str(guest.vmid), user, work)
+    cluster.tasks.later(cluster.settings.scaled(10.0), move)
