@@ -46,6 +46,20 @@ async def test_moving_a_guest(hass: HomeAssistant, lab: Lab, key: str) -> None:
     assert moved.via_device_id == device(hass, entry, "node/pve2").id
 
 
+async def test_a_move_that_nobody_waits_for(hass: HomeAssistant, lab: Lab) -> None:
+    entry = await async_set_up(hass, lab)
+    (result,) = await async_act(
+        hass,
+        entry,
+        Action.MIGRATE_GUEST,
+        MOVABLE_VM,
+        node=device(hass, entry, "node/pve2").id,
+        wait=False,
+    )
+    assert ":qmigrate:" in result["task"]
+    assert result["exit_status"] == "running"
+
+
 async def test_a_guest_that_is_there_already(hass: HomeAssistant, lab: Lab) -> None:
     entry = await async_set_up(hass, lab)
     lab.pve.requests.clear()

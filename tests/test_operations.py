@@ -9,6 +9,7 @@ import pytest
 
 from custom_components.proxmox_homelab.operations import async_execute, guests
 from custom_components.proxmox_homelab.operations.snapshots import SNAPSHOT_MARK
+from custom_components.proxmox_homelab.proxmox.models import GuestCommand
 from custom_components.proxmox_homelab.services import Action
 from lab import Lab
 
@@ -122,6 +123,13 @@ async def test_a_guest_that_is_gone(hass: HomeAssistant, lab: Lab) -> None:
     del lab.pve.cluster.guests[111]
     with fails("not_found"):
         await async_act(hass, entry, Action.START_GUEST, STOPPED)
+
+
+async def test_a_guest_that_nobody_knows(hass: HomeAssistant, lab: Lab) -> None:
+    entry = await async_set_up(hass, lab)
+    with fails("refused_unknown_guest", ServiceValidationError) as found:
+        await async_execute(source_of(entry), "guest/999", GuestCommand.START, None)
+    assert "999" in str(found.value)
 
 
 # --- refusals, before anything is sent ----------------------------------------

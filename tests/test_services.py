@@ -1,5 +1,6 @@
 """The actions, as an automation or a person calls them."""
 
+from pathlib import Path
 from typing import Any
 
 from homeassistant.core import Context, HomeAssistant, SupportsResponse
@@ -15,7 +16,9 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     MockUser,
 )
+import yaml
 
+from custom_components.proxmox_homelab import services
 from custom_components.proxmox_homelab.const import DOMAIN
 from custom_components.proxmox_homelab.services import Action
 from lab import Lab
@@ -26,6 +29,7 @@ from .common import async_set_up, device, state
 GUEST, VM, CONTAINER, STOPPED = "guest/103", "guest/200", "guest/108", "guest/111"
 NODE = "node/pve-core"
 
+SERVICES_YAML = Path(services.__file__).with_suffix(".yaml")
 QUERIES = {Action.LIST_SNAPSHOTS, Action.LIST_BACKUPS}
 
 
@@ -141,6 +145,27 @@ async def test_what_a_call_may_not_say(
     await async_set_up(hass, lab)
     with pytest.raises(probatio.Invalid):
         await hass.services.async_call(DOMAIN, action, data, blocking=True)
+
+
+@pytest.mark.parametrize("kind", ["guest", "node"])
+async def test_the_devices_on_offer_are_those_that_fit(
+    hass: HomeAssistant, lab: Lab, kind: str
+) -> None:
+    """The page filters by model, which therefore has to be the one of the device."""
+    entry = await async_set_up(hass, lab)
+    described = yaml.safe_load(SERVICES_YAML.read_text(encoding="utf-8"))
+    wanted: set[str] = set()
+    for action, service in described.items():
+        if action.endswith("_node") is (kind == "node"):
+            selector = service["fields"]["device_id"]["selector"]["device"]
+            wanted |= {offer["model"] for offer in selector["filter"]}
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert wanted == {
+        found.model
+        for found in devices
+        for domain, key in found.identifiers
+        if domain == DOMAIN and key.startswith(f"{kind}/")
+    }
 
 
 # --- power --------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """What helps to find a fault, without any secret and without any address."""
 
-from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -90,10 +89,8 @@ def _plain(value: Any) -> Any:
     match value:
         case datetime():
             return value.isoformat()
-        case tuple() | list() | frozenset() | set():
+        case tuple() | frozenset():
             return [_plain(item) for item in value]
-        case Mapping():
-            return {str(name): _plain(item) for name, item in value.items()}
     if is_dataclass(value):
         return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
     return value
