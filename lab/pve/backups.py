@@ -37,23 +37,32 @@ def run(
     guests: Sequence[Guest],
     user: str,
     wanted: BackupRequest,
+    *,
+    missing: Sequence[int] = (),
 ) -> Task:
-    """Back up guests of a node, one after another and one vzdump at a time."""
+    """Back up guests of a node, one after another and one vzdump at a time.
+
+    `missing` are wanted guests that there are not; they fail.
+    """
+    wanted_ids = [*(guest.vmid for guest in guests), *missing]
 
     async def work(task: Task) -> None:
         lock = cluster.backup_locks.setdefault(node, asyncio.Lock())
         if lock.locked():
             task.say("INFO: trying to get global lock - waiting...")
         async with lock:
-            vmids = " ".join(str(guest.vmid) for guest in guests)
+            vmids = " ".join(map(str, wanted_ids))
             task.say(f"INFO: starting new backup job: vzdump {vmids}")
             results = [await _back_up(cluster, guest, task, wanted) for guest in guests]
-        if not all(results):
+            for vmid in missing:
+                text = f"unable to find VM '{vmid}'"
+                task.say(f"ERROR: Backup of VM {vmid} failed - {text}")
+        if missing or not all(results):
             task.say("INFO: Backup job finished with errors")
             raise TaskError("job errors")
         task.say("INFO: Backup job finished successfully")
 
-    name = str(guests[0].vmid) if len(guests) == 1 else ""
+    name = str(wanted_ids[0]) if len(wanted_ids) == 1 else ""
     return cluster.tasks.run(node, "vzdump", name, user, work)
 
 

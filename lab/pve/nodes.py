@@ -42,6 +42,24 @@ class Disk:
             "wwn": self.wwn,
         }
 
+    def smart(self, *, health_only: bool) -> dict[str, object]:
+        """The answer of `disks/smart`."""
+        found: dict[str, object] = {"health": self.health}
+        if health_only:
+            return found
+        if self.type == "nvme":
+            remaining = self.wearout if isinstance(self.wearout, int) else 100
+            text = f"Percentage Used: {100 - remaining}%\nTemperature: 38 Celsius\n"
+            return found | {"type": "text", "text": text, "wearout": self.wearout}
+        attributes = [("5", "Reallocated_Sector_Ct", "0"), ("194", "Temperature", "31")]
+        return found | {
+            "type": "ata",
+            "attributes": [
+                {"id": number, "name": name, "raw": raw, "value": 100, "fail": "-"}
+                for number, name, raw in attributes
+            ],
+        }
+
 
 @dataclass(slots=True, kw_only=True)
 class UsbDevice:

@@ -172,13 +172,13 @@ class Running:
         method: str,
         path: str,
         *,
-        node: str | None = None,
+        contact: str | None = None,
         token: str = "root",
         **params: Any,
     ) -> Reply:
         """Send a request to a node, the first one if nothing is said."""
         pve = self.lab.pve
-        host = pve.host(node or next(iter(pve.cluster.nodes)))
+        host = pve.host(contact or next(iter(pve.cluster.nodes)))
         sent = {name.replace("_", "-"): value for name, value in params.items()}
         place = "data" if method in ("POST", "PUT") else "params"
         async with self.client.request(

@@ -103,7 +103,7 @@ async def test_a_reboot_leaves_guests_of_the_ha_manager_where_they_are(
 async def test_wake_on_lan(running: Running) -> None:
     cluster = running.cluster
     path = "/nodes/pve3/wakeonlan"
-    refusal = await running.refused("POST", path, node="pve3")
+    refusal = await running.refused("POST", path, contact="pve3")
     assert refusal == "500 'pve3' is local node, cannot wake my self!"
     cluster.node_off("pve3")
     assert await running.call("POST", path) == "BC:24:11:AA:00:03"

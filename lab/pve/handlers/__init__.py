@@ -6,10 +6,13 @@ from lab.pve.handlers import (
     cluster,
     guest_power,
     guests,
+    history,
     inside,
     nodes,
+    services,
     storage,
     tasks,
+    vzdump,
 )
 
 
@@ -20,7 +23,10 @@ def build_router() -> Router:
         access,
         cluster,
         nodes,
+        services,
         storage,
+        vzdump,
+        history,
         guests,
         guest_power,
         inside,

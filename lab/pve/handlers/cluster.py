@@ -1,7 +1,9 @@
 """``/cluster``, ``/nodes``, ``/pools`` and ``/storage``: what is about the whole."""
 
-from lab.pve.api import ApiRequest, Router
+from lab.pve import migration
+from lab.pve.api import ApiRequest, Router, failed
 from lab.pve.backups import included
+from lab.pve.ha import HaResource
 from lab.pve.resources import ZONE, guest_row, node_row, storage_rows, zone_rows
 
 router = Router()
@@ -166,15 +168,65 @@ async def ha_status(request: ApiRequest) -> object:
 @router.handle("GET", "/cluster/ha/resources")
 async def ha_resources(request: ApiRequest) -> object:
     """What the HA manager looks after."""
+    return [_ha_row(resource) for resource in request.cluster.ha.resources.values()]
+
+
+def _ha_row(resource: HaResource) -> dict[str, object]:
+    return {
+        "sid": resource.sid,
+        "type": resource.sid.partition(":")[0],
+        "state": resource.requested,
+        "max_restart": resource.max_restart,
+        "max_relocate": resource.max_relocate,
+    }
+
+
+def _ha_resource(request: ApiRequest) -> HaResource:
+    """Return the resource of a path, named ``vm:101`` or ``101``."""
+    sid = request.text("sid")
+    for resource in request.cluster.ha.resources.values():
+        if sid in (resource.sid, str(resource.vmid)):
+            return resource
+    raise failed(f"no such resource '{sid}'")
+
+
+@router.handle("GET", "/cluster/ha/resources/{sid}")
+async def ha_resource(request: ApiRequest) -> object:
+    """One resource."""
+    return _ha_row(_ha_resource(request))
+
+
+@router.handle("POST", "/cluster/ha/resources/{sid}/migrate")
+@router.handle("POST", "/cluster/ha/resources/{sid}/relocate")
+async def ha_migrate(request: ApiRequest) -> object:
+    """Ask the manager to move a guest; there is no task for the wish itself."""
+    cluster, resource = request.cluster, _ha_resource(request)
+    cluster.check_quorum()
+    target = cluster.node(request.text("node")).name
+    relocate = request.template.endswith("/relocate")
+    guest = cluster.guests[resource.vmid]
+    migration.want_move(cluster, guest, target, relocate=relocate)
+    if request.major < 9:
+        return None
+    return {"sid": resource.sid, "requested-node": target}
+
+
+@router.handle("GET", "/cluster/replication")
+async def replication(request: ApiRequest) -> object:
+    """The configured replication jobs."""
+    cluster = request.cluster
     return [
         {
-            "sid": resource.sid,
-            "type": resource.sid.partition(":")[0],
-            "state": resource.requested,
-            "max_restart": resource.max_restart,
-            "max_relocate": resource.max_relocate,
+            "id": job.id,
+            "guest": job.vmid,
+            "jobnum": int(job.id.rpartition("-")[2]),
+            "source": cluster.guests[job.vmid].node,
+            "target": job.target,
+            "type": "local",
+            "schedule": "*/15",
         }
-        for resource in request.cluster.ha.resources.values()
+        for job in cluster.replications
+        if request.allowed(f"/vms/{job.vmid}", "VM.Audit")
     ]
 
 
@@ -184,16 +236,51 @@ async def usb_mappings(request: ApiRequest) -> object:
     return [
         {"id": name, "map": entries}
         for name, entries in request.cluster.usb_mappings.items()
+        if request.allowed(
+            f"/mapping/usb/{name}", "Mapping.Audit", "Mapping.Use", any=True
+        )
     ]
+
+
+@router.handle("GET", "/cluster/mapping/usb/{id}")
+async def usb_mapping(request: ApiRequest) -> object:
+    """One USB mapping."""
+    name = request.text("id")
+    if name not in request.cluster.usb_mappings:
+        raise failed(f"USB mapping '{name}' not found")
+    return {"id": name, "map": request.cluster.usb_mappings[name]}
 
 
 @router.handle("GET", "/pools")
 async def pools(request: ApiRequest) -> object:
-    """The pools that the caller may see."""
+    """The pools that the caller may see, or one of them with its members."""
+    if request.has("poolid"):
+        name = request.text("poolid")
+        request.require(f"/pool/{name}", "Pool.Audit")
+        return [{"poolid": name, "members": _members(request, name)}]
     return [
         {"poolid": pool}
         for pool in request.cluster.pools
         if request.allowed(f"/pool/{pool}", "Pool.Audit")
+    ]
+
+
+@router.handle("GET", "/pools/{poolid}")
+async def pool_members(request: ApiRequest) -> object:
+    """The members of a pool."""
+    return {"members": _members(request, request.text("poolid"))}
+
+
+def _members(request: ApiRequest, pool: str) -> list[dict[str, object]]:
+    cluster = request.cluster
+    if pool not in cluster.pools:
+        raise failed(f"no such pool '{pool}'")
+    cluster.statistics.latest()
+    wanted = request.text("type")
+    return [
+        guest_row(cluster, cluster.guests[vmid])
+        for vmid in sorted(cluster.pools[pool])
+        if wanted in ("", cluster.guests[vmid].kind)
     ]
 
 

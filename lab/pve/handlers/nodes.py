@@ -4,12 +4,12 @@ from cryptography import x509
 
 from lab.pve import bulk, power
 from lab.pve.api import ApiRequest, Router, failed, permission_denied
+from lab.pve.cluster import Replication
 from lab.pve.nodes import Node
 from lab.pve.tasks import Task
 
 router = Router()
 
-_SERVICES = ("corosync", "pve-cluster", "pvedaemon", "pveproxy", "pvestatd", "sshd")
 _VERSIONS = {"8.4": "8.4.5", "9.2": "9.2.11"}
 
 
@@ -153,6 +153,16 @@ async def disks(request: ApiRequest) -> object:
     return [disk.row(with_smart=with_smart) for disk in _node(request).disks]
 
 
+@router.handle("GET", "/nodes/{node}/disks/smart")
+async def smart(request: ApiRequest) -> object:
+    """The SMART values of a disk: a table for ATA, text for NVMe."""
+    wanted = request.text("disk")
+    for disk in _node(request).disks:
+        if disk.devpath == wanted:
+            return disk.smart(health_only=request.flag("healthonly"))
+    raise failed(f"disk '{wanted}' not found")
+
+
 @router.handle("GET", "/nodes/{node}/hardware/usb")
 async def usb(request: ApiRequest) -> object:
     """The USB devices of the host."""
@@ -189,47 +199,34 @@ async def subscription(request: ApiRequest) -> object:
     return {"status": _node(request).subscription, "message": "There is no key"}
 
 
-@router.handle("GET", "/nodes/{node}/services")
-async def services(request: ApiRequest) -> object:
-    """The services of the node."""
-    failed_ones = _node(request).failed_services
-    return [
-        {
-            "service": name,
-            "name": name,
-            "state": "dead" if name in failed_ones else "running",
-            "active-state": "failed" if name in failed_ones else "active",
-        }
-        for name in _SERVICES
-    ]
-
-
 @router.handle("GET", "/nodes/{node}/replication")
 async def replication(request: ApiRequest) -> object:
     """The replication jobs of the guests on this node."""
     cluster = request.cluster
-    rows = []
-    for job in cluster.replications:
-        guest = cluster.guests[job.vmid]
-        if guest.node != request.text("node") or not request.allowed(
-            f"/vms/{job.vmid}", "VM.Audit"
-        ):
-            continue
-        row: dict[str, object] = {
-            "id": job.id,
-            "guest": job.vmid,
-            "source": guest.node,
-            "target": job.target,
-            "type": "local",
-            "vmtype": guest.kind,
-            "last_sync": job.last_sync,
-            "fail_count": job.failures,
-            "duration": 4.2,
-        }
-        if job.error is not None:
-            row["error"] = job.error
-        rows.append(row)
-    return rows
+    return [
+        _replication_row(request, job)
+        for job in cluster.replications
+        if cluster.guests[job.vmid].node == request.text("node")
+        and request.allowed(f"/vms/{job.vmid}", "VM.Audit")
+    ]
+
+
+def _replication_row(request: ApiRequest, job: Replication) -> dict[str, object]:
+    guest = request.cluster.guests[job.vmid]
+    row: dict[str, object] = {
+        "id": job.id,
+        "guest": job.vmid,
+        "source": guest.node,
+        "target": job.target,
+        "type": "local",
+        "vmtype": guest.kind,
+        "last_sync": job.last_sync,
+        "fail_count": job.failures,
+        "duration": 4.2,
+    }
+    if job.error is not None:
+        row["error"] = job.error
+    return row
 
 
 @router.handle("GET", "/nodes/{node}/netstat")

@@ -1,11 +1,11 @@
-"""``/nodes/{node}/storage`` and ``/nodes/{node}/vzdump``: space, contents, backups."""
+"""``/nodes/{node}/storage``: space and contents."""
 
 from lab.pve.api import ApiRequest, Router, failed
-from lab.pve.backups import BackupRequest, run
-from lab.pve.guests import Guest
 from lab.pve.storages import Space, Storage, Volume
+from lab.pve.tasks import Task, TaskError
 
 router = Router()
+_DELETE_SECONDS = 1.0
 
 
 def _storage(request: ApiRequest) -> Storage:
@@ -81,53 +81,75 @@ def _may_see(request: ApiRequest, storage: Storage, volume: Volume) -> bool:
     )
 
 
-@router.handle("POST", "/nodes/{node}/vzdump")
-async def vzdump(request: ApiRequest) -> object:
-    """Back up guests of this node; for guests elsewhere nothing is done at all."""
-    cluster, node = request.cluster, request.text("node")
-    chosen = [int(text) for text in request.items("vmid")]
-    for vmid in chosen:
-        request.require(f"/vms/{vmid}", "VM.Backup")
-    guests = [
-        guest
-        for vmid in chosen
-        if (guest := cluster.guests.get(vmid)) is not None and guest.node == node
-    ]
-    # Done silently, as the real server does it, before anything else is looked at.
-    if not guests:
-        return "OK"
-    cluster.check_quorum()
-    name = request.text("storage", "local")
-    storage = cluster.storage(node, name)
-    request.require(f"/storage/{name}", "Datastore.AllocateSpace")
-    if "backup" not in storage.content:
-        raise failed(f"storage '{name}' does not support backups")
-    return _run(request, node, guests, name)
+_VOLUME = "/nodes/{node}/storage/{storage}/content/{volume}"
 
 
-def _run(request: ApiRequest, node: str, guests: list[Guest], storage: str) -> str:
-    wanted = BackupRequest(
-        storage=storage,
-        mode=request.text("mode", "snapshot"),
-        compress=request.text("compress", "0"),
-        notes_template=request.text("notes-template"),
-        protected=request.flag("protected"),
-        remove=request.flag("remove", default=True),
-    )
-    return run(request.cluster, node, guests, request.identity.name, wanted).upid
-
-
-@router.handle("DELETE", "/nodes/{node}/storage/{storage}/content/{volume}")
-async def delete(request: ApiRequest) -> object:
-    """Delete a volume; a protected one stays."""
+def _volume(request: ApiRequest) -> tuple[Space, Volume]:
+    """Return a volume that the caller may use, and where it is."""
     storage = _storage(request)
     space = storage.spaces[request.text("node")]
     text = request.text("volume")
     volid = text if ":" in text else f"{storage.id}:{text}"
     volume = space.volumes.get(volid)
-    if volume is None or not _may_see(request, storage, volume):
+    if volume is None:
         raise failed(f"volume '{volid}' does not exist")
+    path = f"/storage/{storage.id}"
+    if not _may_see(request, storage, volume):
+        request.require(path, "Datastore.AllocateSpace")
+        request.require(f"/vms/{volume.vmid}", "VM.Backup")
+    return space, volume
+
+
+@router.handle("GET", _VOLUME)
+async def volume_attributes(request: ApiRequest) -> object:
+    """A volume, here with all lines of its notes."""
+    _, volume = _volume(request)
+    row: dict[str, object] = {
+        "path": f"/mnt/pve/{volume.volid.partition(':')[0]}/{volume.name}",
+        "size": volume.size,
+        "used": volume.size,
+        "format": volume.format,
+    }
+    if volume.notes:
+        row["notes"] = volume.notes
     if volume.protected:
-        raise failed(f"can't remove protected volume '{volid}'")
-    space.remove(volid)
+        row["protected"] = 1
+    return row
+
+
+@router.handle("PUT", _VOLUME)
+async def change_volume(request: ApiRequest) -> object:
+    """Change notes and protection."""
+    _, volume = _volume(request)
+    request.cluster.check_quorum()
+    volume.notes = request.text("notes", volume.notes)
+    volume.protected = request.flag("protected", volume.protected)
+    return None
+
+
+@router.handle("DELETE", _VOLUME)
+async def delete_volume(request: ApiRequest) -> object:
+    """Delete a volume; with `delay` the answer waits for the end of the task."""
+    cluster = request.cluster
+    space, volume = _volume(request)
+    storage = request.text("storage")
+    owner = "" if volume.vmid is None else f"{volume.vmid}@"
+
+    async def work(task: Task) -> None:
+        await cluster.pass_time(_DELETE_SECONDS)
+        if volume.protected:
+            raise TaskError(
+                f"cannot remove protected volume '{volume.name}' on '{storage}'"
+            )
+        space.remove(volume.volid)
+        task.say(f"Removed volume '{volume.volid}'")
+
+    task = cluster.tasks.run(
+        request.text("node"), "imgdel", owner + storage, request.identity.name, work
+    )
+    if not request.has("delay"):
+        return task.upid
+    await cluster.tasks.wait(task)
+    if task.exit_status != "OK":
+        raise failed(f"{task.exit_status}")
     return None
