@@ -116,6 +116,11 @@ async def test_the_node_with_all_its_entities(hass: HomeAssistant, lab: Lab) -> 
     assert state(hass, "sensor", "node/pve-core", "root_disk").state == "15.2"
     assert state(hass, "sensor", "node/pve-core", "io_delay").state == "0.4"
     assert float(state(hass, "sensor", "node/pve-core", "load").state) > 0
+    received = state(hass, "sensor", "node/pve-core", "traffic_in")
+    assert received.attributes["unit_of_measurement"] == "MB/s"
+    assert float(received.state) == pytest.approx(1.0073, abs=0.001)
+    sent = state(hass, "sensor", "node/pve-core", "traffic_out")
+    assert float(sent.state) == pytest.approx(0.50365, abs=0.001)
     assert "6.8.12-4-pve" in state(hass, "sensor", "node/pve-core", "kernel").state
     assert state(hass, "sensor", "node/pve-core", "subscription").state == "notfound"
     expires = state(hass, "sensor", "node/pve-core", "certificate_expires").state

@@ -9,6 +9,7 @@ from custom_components.proxmox_homelab.errors import ProtocolError
 from custom_components.proxmox_homelab.proxmox import parse
 from custom_components.proxmox_homelab.proxmox.models import (
     GuestType,
+    NodeTraffic,
     TaskOutcome,
 )
 
@@ -97,6 +98,19 @@ def test_node_detail_of_older_versions() -> None:
 def test_a_node_without_load(loadavg: object) -> None:
     detail = parse.parse_node_detail({"loadavg": loadavg, "kversion": "Linux"}, "pve1")
     assert (detail.load, detail.kernel, detail.pve_version) == (None, "Linux", None)
+
+
+def test_the_traffic_of_a_node_is_that_of_the_last_minute_with_figures() -> None:
+    traffic = parse.parse_node_traffic(
+        [
+            {"time": 120, "netin": "2048.4", "netout": 1024.6},
+            {"time": 60, "netin": 1.0, "netout": 1.0},
+            {"time": 180},
+        ],
+        "pve1",
+    )
+    assert traffic == NodeTraffic(received=2048, sent=1025)
+    assert parse.parse_node_traffic([{"time": 180}], "pve1") == NodeTraffic()
 
 
 def test_packages() -> None:

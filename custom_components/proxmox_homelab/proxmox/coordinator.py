@@ -66,6 +66,7 @@ class Section(StrEnum):
     TASKS = "tasks"
     PERMISSIONS = "permissions"
     NODES = "nodes"
+    TRAFFIC = "traffic"
     CONFIGS = "configs"
     INSIDE = "inside"
     SNAPSHOTS = "snapshots"

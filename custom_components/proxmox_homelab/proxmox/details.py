@@ -31,6 +31,7 @@ from .models import (
     GuestState,
     GuestType,
     NodeDetail,
+    NodeTraffic,
     PackageUpdate,
     Replication,
     Snapshot,
@@ -218,6 +219,24 @@ class NodesCoordinator(_NodeItemsCoordinator[NodeDetail]):
         detail = await self._source.client.node_detail(part)
         self._source.devices.async_note_version(part, detail)
         return detail
+
+
+class TrafficCoordinator(_NodeItemsCoordinator[NodeTraffic]):
+    """What the network cards of a node carry, while somebody looks.
+
+    The figures are averages over a minute, so asking more often brings nothing.
+    """
+
+    def __init__(self, source: ProxmoxSource) -> None:
+        """Prepare the section."""
+        minute = timedelta(minutes=1)
+        super().__init__(
+            source, Section.TRAFFIC, max_age=minute, tick=minute, keep_last=False
+        )
+
+    @override
+    async def async_fetch_part(self, part: str) -> NodeTraffic:
+        return await self._source.client.node_traffic(part)
 
 
 class PackagesCoordinator(_NodeItemsCoordinator[tuple[PackageUpdate, ...]]):

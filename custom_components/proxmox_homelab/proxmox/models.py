@@ -258,6 +258,14 @@ class NodeDetail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTraffic:
+    """The last full minute of `GET /nodes/{node}/rrddata`, bytes per second."""
+
+    received: float | None = None
+    sent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuestConfig:
     """`GET .../config` of a guest.
 

@@ -49,6 +49,7 @@ from .details import (
     NodesCoordinator,
     PackagesCoordinator,
     SnapshotsCoordinator,
+    TrafficCoordinator,
 )
 from .devices import Devices, key_of
 from .entities import TABLES
@@ -85,6 +86,7 @@ class ProxmoxSource:
         self.nodes = NodesCoordinator(
             self, self._seconds(CONF_INTERVAL_NODES, DEFAULT_INTERVAL_NODES)
         )
+        self.traffic = TrafficCoordinator(self)
         self.configs = ConfigsCoordinator(self)
         self.inside = InsideCoordinator(self)
         self.snapshots = SnapshotsCoordinator(self)
@@ -105,6 +107,7 @@ class ProxmoxSource:
                 self.permissions,
                 self.tasks,
                 self.nodes,
+                self.traffic,
                 self.configs,
                 self.inside,
                 self.snapshots,
@@ -152,6 +155,7 @@ class ProxmoxSource:
             self.configs,
             self.tasks,
             self.nodes,
+            self.traffic,
             self.backups,
             self.packages,
             self.disks,

@@ -55,7 +55,14 @@ async def of_node(request: ApiRequest) -> object:
         "maxdisk": "roottotal",
         "uptime": "uptime",
     }
-    return _series(request, {names[key]: value for key, value in row.items()})
+    figures = {names[key]: value for key, value in row.items()}
+    # The traffic of the guests goes through the cards of their node.
+    rate = sum(
+        guest.figures.rate
+        for guest in cluster.guests_on(request.text("node"))
+        if guest.alive
+    )
+    return _series(request, {**figures, "netin": rate, "netout": rate // 2})
 
 
 @router.handle("GET", "/nodes/{node}/storage/{storage}/rrddata")

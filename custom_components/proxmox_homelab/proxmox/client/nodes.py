@@ -5,6 +5,7 @@ from ..models import (
     Certificate,
     Disk,
     NodeDetail,
+    NodeTraffic,
     PackageUpdate,
     Replication,
     Subscription,
@@ -14,6 +15,7 @@ from ..parse import (
     parse_certificates,
     parse_disks,
     parse_node_detail,
+    parse_node_traffic,
     parse_replications,
     parse_subscription,
     parse_updates,
@@ -29,6 +31,11 @@ class NodeCalls(Calls):
     async def node_detail(self, node: str) -> NodeDetail:
         """Return load, swap, kernel and versions. Needs Sys.Audit on /nodes/{node}."""
         return parse_node_detail(await self._node(node).status.get(), node)
+
+    async def node_traffic(self, node: str) -> NodeTraffic:
+        """Return what its network cards carry. Needs Sys.Audit on /nodes/{node}."""
+        history = self._node(node).rrddata
+        return parse_node_traffic(await history.get(timeframe="hour"), node)
 
     async def apt_updates(self, node: str) -> tuple[PackageUpdate, ...]:
         """Return the packages to update. Needs Sys.Modify on /nodes/{node}.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from homeassistant.components.binary_sensor import BinarySensorDeviceClass
 from homeassistant.components.button import ButtonDeviceClass
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
-from homeassistant.const import EntityCategory
+from homeassistant.const import EntityCategory, UnitOfDataRate
 
 from ...entity import (
     HomelabBinarySensorDescription,
@@ -132,6 +132,23 @@ _CARE: Final[dict[str, Any]] = {
     "exists_fn": _may_read,
 }
 
+
+def _rate_row(**row: Any) -> HomelabSensorDescription:
+    """Return a row on request for bytes per second, shown in MB/s."""
+    return HomelabSensorDescription(
+        section=Section.TRAFFIC,
+        kind="node",
+        exists_fn=_may_read,
+        device_class=SensorDeviceClass.DATA_RATE,
+        native_unit_of_measurement=UnitOfDataRate.BYTES_PER_SECOND,
+        suggested_unit_of_measurement=UnitOfDataRate.MEGABYTES_PER_SECOND,
+        suggested_display_precision=2,
+        state_class=SensorStateClass.MEASUREMENT,
+        **ON_REQUEST,
+        **row,
+    )
+
+
 SENSORS = (
     percent_row(key="cpu", value_fn=lambda node: node.cpu_percent, **_NODE),
     percent_row(
@@ -172,6 +189,8 @@ SENSORS = (
         **ON_REQUEST,
         **_DETAIL,
     ),
+    _rate_row(key="traffic_in", value_fn=lambda traffic: traffic.received),
+    _rate_row(key="traffic_out", value_fn=lambda traffic: traffic.sent),
     HomelabSensorDescription(
         key="kernel",
         value_fn=lambda detail: detail.kernel,

@@ -12,7 +12,7 @@ from .care import (
     parse_updates,
 )
 from .cluster import parse_cluster_status, parse_permissions, parse_version
-from .details import parse_node_detail, parse_snapshots
+from .details import parse_node_detail, parse_node_traffic, parse_snapshots
 from .guest import parse_config, parse_container_inside, parse_vm_inside
 from .resources import parse_current_status, parse_resources
 from .storage import parse_backups, parse_coverage
@@ -29,6 +29,7 @@ __all__ = [
     "parse_disks",
     "parse_log",
     "parse_node_detail",
+    "parse_node_traffic",
     "parse_permissions",
     "parse_replications",
     "parse_resources",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..models import NodeDetail, Snapshot
+from ..models import NodeDetail, NodeTraffic, Snapshot
 from .values import flag, instant, integer, mapping, number, rows, share_of, text
 
 
@@ -25,6 +25,29 @@ def parse_node_detail(data: Any, node: str) -> NodeDetail:
         pve_version=_manager_version(row.get("pveversion")),
         cpu_model=text(_part(row, "cpuinfo").get("model")),
     )
+
+
+def parse_node_traffic(data: Any, node: str) -> NodeTraffic:
+    """Return the traffic of the newest point that has any.
+
+    The point of the minute that is under way has no figures yet.
+    """
+    points = [
+        row
+        for row in rows(data, f"history of {node}")
+        if number(row.get("netin")) is not None
+    ]
+    if not points:
+        return NodeTraffic()
+    newest = max(points, key=lambda row: number(row.get("time")) or 0)
+    return NodeTraffic(
+        received=_whole(newest.get("netin")), sent=_whole(newest.get("netout"))
+    )
+
+
+def _whole(value: object) -> float | None:
+    found = number(value)
+    return None if found is None else round(found)
 
 
 def _part(row: Any, name: str) -> dict[str, Any]:
