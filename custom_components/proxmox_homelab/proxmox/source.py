@@ -150,22 +150,22 @@ class ProxmoxSource:
         )
 
     async def async_fetch_details(self) -> None:
-        """Ask for what the entities can do without at first, section by section."""
-        for section in (
-            self.configs,
-            self.tasks,
-            self.nodes,
-            self.traffic,
-            self.backups,
-            self.packages,
-            self.disks,
-            self.inside,
-            self.snapshots,
-            self.care,
-        ):
-            await section.async_refresh()
-            if section is self.configs and not self.own_guest.is_certain:
-                await self._async_search_own_guest()
+        """Ask for what the entities can do without at first.
+
+        The configurations come first, because they tell the own guest; the rest
+        side by side, so that a storage that hangs holds up nothing else.
+        """
+        await self.configs.async_refresh()
+        if not self.own_guest.is_certain:
+            await self._async_search_own_guest()
+        fetched = (self.resources, self.cluster, self.permissions, self.configs)
+        await asyncio.gather(
+            *(
+                section.async_refresh()
+                for section in self.coordinators.values()
+                if section not in fetched
+            )
+        )
 
     # --- what the protocol of a source asks -----------------------------------
 
