@@ -17,6 +17,7 @@ from lab.pve.faults import Faults
 from lab.pve.handlers import build_router
 from lab.pve.server import PveServer, RequestRecord
 from lab.pve.tls import ClusterTls
+from lab.reading import ScenarioError
 from lab.settings import Churn, LabSettings
 
 __all__ = ["Churn", "Lab", "LabSettings", "Pve"]
@@ -94,7 +95,12 @@ class Lab:
         tls = await asyncio.to_thread(
             ClusterTls, addresses, directory=settings.state_dir
         )
-        cluster = self._build(addresses, tls)
+        try:
+            cluster = self._build(addresses, tls)
+            logins = fill_access(cluster.access, self._description.get("access"))
+        except ScenarioError:
+            tls.close()
+            raise
         dispatcher = Dispatcher(
             cluster=cluster,
             router=build_router(),
@@ -104,7 +110,7 @@ class Lab:
         )
         server = PveServer(dispatcher, tls, addresses, port=settings.port)
         await server.start()
-        self.pve = Pve(cluster, server, fill_access(cluster.access), tls)
+        self.pve = Pve(cluster, server, logins, tls)
         if settings.resources_interval > 0:
             self._rhythm = asyncio.create_task(self._refresh())
         if settings.control_port is not None:

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from lab import Churn, Lab, LabSettings
-from lab.scenario import ScenarioError
+from lab.reading import ScenarioError
 from lab.settings import REAL_TASK_SECONDS
 
 _SYSFS = Path("/sys/class/net")

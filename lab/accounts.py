@@ -1,9 +1,12 @@
 """Who may log in to a lab, with secrets that are good for nothing else."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from lab.pve.access import AccessControl
+from lab.reading import check_keys, place
 
 OWNER = "homeassistant@pve"
 TOTP_USER = "totp@pve"
@@ -23,8 +26,8 @@ class Logins:
     passwords: dict[str, str] = field(default_factory=dict)
 
 
-def fill_access(access: AccessControl) -> Logins:
-    """Make the users, roles and tokens that every scenario has."""
+def fill_access(access: AccessControl, more: Mapping[str, Any] | None = None) -> Logins:
+    """Make the users, roles and tokens that every scenario has, and those of one."""
     logins = Logins(
         passwords={
             _ROOT: "root-secret",
@@ -51,7 +54,35 @@ def fill_access(access: AccessControl) -> Logins:
         logins.tokens[name] = access.add_token(OWNER, name, secret=_secret(name))
         for path, roles in grants.items():
             access.grant(path, roles, tokens=[f"{OWNER}!{name}"])
+    with place("access"):
+        _add(access, logins, more or {})
     return logins
+
+
+def _add(access: AccessControl, logins: Logins, found: Mapping[str, Any]) -> None:
+    """Add the `access` section of a scenario: roles, users, tokens and entries."""
+    check_keys(found, "roles users tokens acl")
+    for role, privileges in found.get("roles", {}).items():
+        access.add_role(role, privileges)
+    for user in found.get("users", ()):
+        access.add_user(user["id"], user["password"])
+        logins.passwords[user["id"]] = user["password"]
+    for token in found.get("tokens", ()):
+        name = token["id"]
+        logins.tokens[name] = access.add_token(
+            token["user"],
+            name,
+            secret=_secret(name),
+            privsep=bool(token.get("privsep", True)),
+        )
+    for entry in found.get("acl", ()):
+        access.grant(
+            entry["path"],
+            entry["roles"],
+            users=entry.get("users", ()),
+            tokens=entry.get("tokens", ()),
+            propagate=bool(entry.get("propagate", True)),
+        )
 
 
 def _secret(token: str) -> str:

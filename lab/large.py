@@ -4,7 +4,7 @@ import random
 import re
 from typing import Any
 
-from lab.scenario import ScenarioError
+from lab.reading import ScenarioError
 
 DEFAULT = "16/1000"
 _STORAGES = 40

@@ -6,7 +6,6 @@ Sizes are written as people do (`6G`, `512M`), shares in percent. See
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-import re
 from typing import Any
 
 import yaml
@@ -16,17 +15,27 @@ from lab.pve.cluster import Cluster, Replication
 from lab.pve.guests import Figures, Guest, GuestState, Inside, Snapshot
 from lab.pve.nodes import Disk, Node, Package, UsbDevice
 from lab.pve.storages import Space, Storage
+from lab.reading import ScenarioError, check_keys, expand, place, size
+
+__all__ = ["FOLDER", "ScenarioError", "fill", "load"]
 
 FOLDER = Path(__file__).parent / "scenarios"
 
-_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)")
+_MIB = 1024**2
 _DAY = 86400
 _HOUR = 3600
 
-
-class ScenarioError(ValueError):
-    """A scenario says something that cannot be; the text says where and what."""
+_SECTIONS = "name nodes storages guests jobs backups replications usb_mappings access"
+_NODE_KEYS = (
+    "name lan_address memory up_days kernel mac cpu threads wakeonlan root root_used"
+    " disks usb packages"
+)
+_STORAGE_KEYS = "id type content shared nodes total used keep"
+_GUEST_KEYS = (
+    "vmid kind name node state lock template pool cpu mem disk_used rate self up_hours"
+    " ignores_shutdown start_warnings snapshots ha cores memory onboot os agent"
+    " agent_running address mac storage disk description tags config filesystems"
+)
 
 
 def load(name: str) -> dict[str, Any]:
@@ -35,18 +44,18 @@ def load(name: str) -> dict[str, Any]:
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in FOLDER.glob("*.yaml")))
         raise ScenarioError(f"there is no scenario {name}; there are {known}, large")
-    found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(found, dict) or "nodes" not in found:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"{path.name} is no YAML: {error}") from error
+    if not isinstance(found, dict) or not found.get("nodes"):
         raise ScenarioError(f"{path.name} describes no nodes")
+    with place(path.name):
+        check_keys(found, _SECTIONS)
+        names = [node["name"] for node in found["nodes"]]
+        if len(set(names)) < len(names):
+            raise ScenarioError("two nodes have one name")
     return found
-
-
-def size(value: object) -> int:
-    """Return bytes for `6G`, `512M` or a plain number."""
-    match = _SIZE.fullmatch(str(value).strip())
-    if match is None:
-        raise ScenarioError(f"{value!r} is no size")
-    return int(float(match[1]) * _UNITS[match[2]])
 
 
 def fill(
@@ -55,31 +64,43 @@ def fill(
     """Put everything of a description into an empty cluster."""
     now = cluster.clock()
     for number, node in enumerate(found["nodes"], 1):
-        _add_node(cluster, node, number, addresses[node["name"]], now)
+        with place(f"node {node['name']}"):
+            _add_node(cluster, node, number, addresses[node["name"]], now)
     for storage in found.get("storages", ()):
-        _add_storage(cluster, storage)
-    for guest in found.get("guests", ()):
-        _add_guest(cluster, guest, now)
+        with place(f"storage {storage.get('id', '?')}"):
+            _add_storage(cluster, storage)
+    for entry in found.get("guests", ()):
+        with place(f"guest {entry.get('vmid', '?')}"):
+            for guest in expand(entry):
+                _add_guest(cluster, guest, now)
+    cluster.usb_mappings |= found.get("usb_mappings", {})
     cluster.jobs += [dict(job) for job in found.get("jobs", ())]
     for backups in found.get("backups", ()):
-        _add_backups(cluster, backups, now)
+        with place("backups"):
+            _add_backups(cluster, backups, now)
     for job in found.get("replications", ()):
-        ago = job.get("minutes_ago", 10) * 60
-        cluster.replications.append(
-            Replication(
-                id=f"{job['vmid']}-0",
-                vmid=job["vmid"],
-                target=job["target"],
-                last_sync=int(now - ago),
-                failures=job.get("failures", 0),
-                error=job.get("error"),
-            )
+        with place("replications"):
+            _add_replication(cluster, job, now)
+
+
+def _add_replication(cluster: Cluster, found: Mapping[str, Any], now: float) -> None:
+    guest = cluster.guests[found["vmid"]]
+    cluster.replications.append(
+        Replication(
+            id=f"{guest.vmid}-0",
+            vmid=guest.vmid,
+            target=cluster.nodes[found["target"]].name,
+            last_sync=int(now - found.get("minutes_ago", 10) * 60),
+            failures=found.get("failures", 0),
+            error=found.get("error"),
         )
+    )
 
 
 def _add_node(
     cluster: Cluster, found: Mapping[str, Any], number: int, address: str, now: float
 ) -> None:
+    check_keys(found, _NODE_KEYS)
     name = found["name"]
     cluster.nodes[name] = Node(
         name=name,
@@ -108,6 +129,7 @@ def _add_node(
 
 
 def _add_storage(cluster: Cluster, found: Mapping[str, Any]) -> None:
+    check_keys(found, _STORAGE_KEYS)
     shared = bool(found.get("shared", False))
     names = found.get("nodes") or list(cluster.nodes)
     total, used = size(found["total"]), found.get("used", 30) / 100
@@ -128,11 +150,12 @@ def _add_storage(cluster: Cluster, found: Mapping[str, Any]) -> None:
 
 
 def _add_guest(cluster: Cluster, found: Mapping[str, Any], now: float) -> None:
+    check_keys(found, _GUEST_KEYS)
     vmid = int(found["vmid"])
     if vmid in cluster.guests:
         raise ScenarioError(f"there are two guests {vmid}")
     if found["node"] not in cluster.nodes:
-        raise ScenarioError(f"guest {vmid} is on {found['node']}, which is no node")
+        raise ScenarioError(f"{found['node']} is no node")
     guest = Guest(
         vmid=vmid,
         kind="qemu" if found.get("kind") == "vm" else "lxc",
@@ -170,12 +193,14 @@ def _add_guest(cluster: Cluster, found: Mapping[str, Any], now: float) -> None:
 def _config(cluster: Cluster, found: Mapping[str, Any], vmid: int) -> dict[str, Any]:
     is_vm = found.get("kind") == "vm"
     storage = found.get("storage", "local-lvm")
+    if storage not in cluster.storages:
+        raise ScenarioError(f"{storage} is no storage")
     disk = f"{storage}:vm-{vmid}-disk-0,size={found.get('disk', '8G')}"
     mac = found.get("mac", f"BC:24:11:00:{vmid // 256:02X}:{vmid % 256:02X}")
     address = found.get("address")
     config: dict[str, Any] = {
         "cores": found.get("cores", 1),
-        "memory": size(found.get("memory", "512M")) // _UNITS["M"],
+        "memory": size(found.get("memory", "512M")) // _MIB,
         "onboot": int(found.get("onboot", True)),
         "ostype": found.get("os", "l26" if is_vm else "debian"),
     }

@@ -5,6 +5,7 @@ are named; `startall` starts what is to start at boot unless it is forced.
 """
 
 from collections.abc import Collection
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -69,17 +70,26 @@ def stop_all(
     timeout: float = power.VM_TIMEOUT,
     force: bool = True,
 ) -> Task:
-    """Shut guests down in reverse order, and kill what does not go in time."""
+    """Shut guests down in reverse order, and kill what does not go in time.
+
+    Those with the same place in the order go at once.
+    """
 
     async def work(task: Task) -> None:
-        for guest in reversed(_chosen(cluster, node, vmids)):
-            if not guest.alive:
-                continue
-            task.say(f"Stopping {guest.word} {guest.vmid} (timeout = {timeout:.0f} s)")
-            stopped = power.shutdown_guest(
-                cluster, guest, user, timeout=timeout, force=force
-            )
-            await cluster.tasks.wait(stopped)
+        alive = [guest for guest in _chosen(cluster, node, vmids) if guest.alive]
+        for _, group in itertools.groupby(reversed(alive), key=_order):
+            stopped = []
+            for guest in group:
+                task.say(
+                    f"Stopping {guest.word} {guest.vmid} (timeout = {timeout:g} s)"
+                )
+                stopped.append(
+                    power.shutdown_guest(
+                        cluster, guest, user, timeout=timeout, force=force
+                    )
+                )
+            for one in stopped:
+                await cluster.tasks.wait(one)
 
     return cluster.tasks.run(node, "stopall", "", user, work)
 

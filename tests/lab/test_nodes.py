@@ -68,8 +68,8 @@ async def test_the_ha_manager_recovers_the_guests_of_a_lost_node(
     cluster.node_off("pve2")
     assert cluster.ha.state_of(102) == "fence"
     await until(lambda: cluster.guests[102].node != "pve2")
-    await until(lambda: cluster.guests[102].alive)
-    assert cluster.ha.state_of(102) == "started"
+    await until(lambda: cluster.ha.state_of(102) == "started")
+    assert cluster.guests[102].alive
     assert not cluster.guests[107].alive
 
 
@@ -135,14 +135,15 @@ async def test_who_fails_to_start_stands_in_the_log(running: Running) -> None:
 async def test_all_are_shut_down_in_reverse_order(running: Running) -> None:
     cluster = running.cluster
     cluster.guests[110].config["startup"] = "order=1"
+    cluster.guests[111].config["startup"] = "order=2,up=30"
     await running.run("/nodes/pve3/stopall")
     stopped = [
         task.id
         for task in cluster.tasks
         if task.type in ("vzshutdown", "qmshutdown") and task.node == "pve3"
     ]
-    assert stopped[-1] == "110"
-    assert stopped[:-1] == sorted(stopped[:-1], key=int, reverse=True)
+    assert stopped[-2:] == ["111", "110"]
+    assert stopped[:-2] == sorted(stopped[:-2], key=int, reverse=True)
     assert not any(guest.alive for guest in cluster.guests_on("pve3"))
 
 
