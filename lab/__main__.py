@@ -77,7 +77,10 @@ async def _run(given: argparse.Namespace) -> None:
     async with Lab(given.scenario, settings=settings) as lab:
         told = facts(lab)
         if given.announce is not None:
-            given.announce.write_text(json.dumps(told), encoding="utf-8")
+            # Whoever waits for the file shall not find half of it.
+            partial = given.announce.with_suffix(".part")
+            partial.write_text(json.dumps(told), encoding="utf-8")
+            partial.replace(given.announce)
         for name, host in told["hosts"].items():
             print(f"{name:<12} https://{host}:{told['port']}")
         print(f"{'control':<12} {told['control_url']}")

@@ -1,7 +1,7 @@
 """The control page: change the lab from outside, from a browser, a test or a script.
 
 `GET /state`, `GET /requests`, `POST /reset` and `POST /action` speak JSON; an action is
-`{"do": name, ...arguments}` with the names of `_ACTIONS`. It listens on loopback only.
+`{"do": name, ...arguments}` with the names of `ACTIONS`. It listens on loopback only.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from lab.pve import power
+from lab.pve.api import ApiError
 from lab.pve.guests import GuestState
 from lab.settings import Churn
 
@@ -73,7 +74,9 @@ class ControlServer:
         try:
             wanted = await request.json()
             act(self._pve, wanted)
-        except (KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
+            return web.json_response({"error": f"there is no {error}"}, status=400)
+        except (ApiError, TypeError, ValueError) as error:
             return web.json_response({"error": f"{error}"}, status=400)
         return web.json_response(state(self._pve))
 
@@ -121,9 +124,9 @@ def state(pve: Pve) -> dict[str, Any]:
 def act(pve: Pve, wanted: Arguments) -> None:
     """Carry out an action; raise ValueError or KeyError for what cannot be."""
     name = wanted["do"]
-    if name not in _ACTIONS:
-        raise ValueError(f"there is no action {name}; there are {sorted(_ACTIONS)}")
-    _ACTIONS[name](pve, wanted)
+    if name not in ACTIONS:
+        raise ValueError(f"there is no action {name}; there are {sorted(ACTIONS)}")
+    ACTIONS[name](pve, wanted)
 
 
 def _set_state(pve: Pve, given: Arguments) -> None:
@@ -150,8 +153,9 @@ def _fill(pve: Pve, given: Arguments) -> None:
 
 
 def _activate(pve: Pve, given: Arguments) -> None:
+    active = given.get("active", True) in (True, "true")
     for space in pve.cluster.storages[given["storage"]].distinct_spaces():
-        space.active = bool(given.get("active", True))
+        space.active = active
 
 
 def _fail(pve: Pve, given: Arguments) -> None:
@@ -176,7 +180,15 @@ def _revoke(pve: Pve, given: Arguments) -> None:
     pve.faults.revoke_token(pve.tokens[given["token"]])
 
 
-_ACTIONS: dict[str, Callable[[Pve, Arguments], object]] = {
+def _node(pve: Pve, given: Arguments) -> str:
+    return pve.cluster.nodes[given["node"]].name
+
+
+def _storage(pve: Pve, given: Arguments) -> str:
+    return pve.cluster.storages[given["storage"]].id
+
+
+ACTIONS: dict[str, Callable[[Pve, Arguments], object]] = {
     "set_state": _set_state,
     "start": _start,
     "shutdown": _shutdown,
@@ -187,19 +199,21 @@ _ACTIONS: dict[str, Callable[[Pve, Arguments], object]] = {
     "delete": lambda pve, given: pve.cluster.delete_guest(int(given["vmid"])),
     "fill": _fill,
     "activate": _activate,
-    "node_off": lambda pve, given: pve.cluster.node_off(given["node"]),
-    "node_on": lambda pve, given: pve.cluster.node_on(given["node"]),
-    "node_dead": lambda pve, given: pve.faults.node_dead(given["node"]),
-    "node_alive": lambda pve, given: pve.faults.node_alive(given["node"]),
-    "node_hangs": lambda pve, given: pve.faults.node_hangs(given["node"]),
-    "storage_hangs": lambda pve, given: pve.faults.storage_hangs(given["storage"]),
-    "storage_answers": lambda pve, given: pve.faults.storage_answers(given["storage"]),
+    "node_off": lambda pve, given: pve.cluster.node_off(_node(pve, given)),
+    "node_on": lambda pve, given: pve.cluster.node_on(_node(pve, given)),
+    "node_dead": lambda pve, given: pve.faults.node_dead(_node(pve, given)),
+    "node_alive": lambda pve, given: pve.faults.node_alive(_node(pve, given)),
+    "node_hangs": lambda pve, given: pve.faults.node_hangs(_node(pve, given)),
+    "storage_hangs": lambda pve, given: pve.faults.storage_hangs(_storage(pve, given)),
+    "storage_answers": lambda pve, given: pve.faults.storage_answers(
+        _storage(pve, given)
+    ),
     "fail": _fail,
     "html": lambda pve, given: pve.faults.html(given["path"]),
     "cut": lambda pve, given: pve.faults.cut(given["path"]),
     "latency": _latency,
     "churn": _churn,
     "revoke": _revoke,
-    "renew_certificate": lambda pve, given: pve.tls.renew(given["node"]),
+    "renew_certificate": lambda pve, given: pve.tls.renew(_node(pve, given)),
     "clear": lambda pve, given: pve.faults.clear(),
 }

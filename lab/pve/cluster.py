@@ -223,7 +223,7 @@ class Cluster:
 
     def move(self, vmid: int, node: str) -> None:
         """Move a guest at once, as the end of a migration does."""
-        self.guests[vmid].node = node
+        self.guests[vmid].node = self.nodes[node].name
 
     def rename(self, vmid: int, name: str) -> None:
         """Give a guest another name."""
