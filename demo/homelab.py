@@ -39,12 +39,15 @@ class Homelab:
         self._announcement = folder / "announcement.json"
         self._announcement.unlink(missing_ok=True)
         self._facts: dict[str, Any] = {}
+        port = free_port(API_PORT, ADDRESSES)
+        # Beside another lab the two would otherwise meet at the same free port.
+        control = free_port(max(CONTROL_PORT, port + 1))
         self.program = Program(
             "The lab",
             [
                 *(sys.executable, "-m", "lab", scenario),
-                *("--port", str(free_port(API_PORT, ADDRESSES))),
-                *("--control-port", str(free_port(CONTROL_PORT))),
+                *("--port", str(port)),
+                *("--control-port", str(control)),
                 *("--state-dir", str(folder)),
                 *("--announce", str(self._announcement)),
                 *("--self-mac", "auto"),
