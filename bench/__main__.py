@@ -99,7 +99,7 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 async def _runs(arguments: argparse.Namespace) -> AsyncIterator[Run]:
-    polls, changes = (2, 3) if arguments.quick else (5, 8)
+    polls, changes = (2, 3) if arguments.quick else (5, 10)
     first, *others = arguments.latency
     for size, contender in _settings(arguments):
         _say(f"{contender} at {size}")

@@ -178,11 +178,10 @@ class Measurement:
 
     async def _outside_changes(self, guests: list[int]) -> tuple[float, ...]:
         """Stop guests behind the integration's back, at any phase of its poll."""
-        random = Random()
         rhythm = self._contestant.seconds_between_polls
-        # In both cases the changes are spread evenly over the phases of the poll.
+        # Either way ten changes are spread evenly over the phases of the poll.
         apart = rhythm / len(guests) if rhythm >= WINDOW_SECONDS else 0.3 * rhythm
-        moments = [(index + random.random()) * apart for index in range(len(guests))]
+        moments = [index * apart for index in range(len(guests))]
         started = monotonic()
         changed_at: dict[int, float] = {}
         for guest, moment in zip(guests, moments, strict=True):

@@ -178,14 +178,12 @@ ROWS = (
         unit="s",
         read=lambda figures: _changes(figures, median),
         limit=_at_most(5.0),
-        digits=1,
     ),
     Row(
         name="outside change shows, longest",
         unit="s",
         read=lambda figures: _changes(figures, max),
         limit=_at_most(10.0),
-        digits=1,
     ),
     Row(
         name="memory",
