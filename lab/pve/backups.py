@@ -153,7 +153,8 @@ def make_volume(
     local = datetime.fromtimestamp(when)  # noqa: DTZ006 - the name holds local time
     if storage.type == "pbs":
         kind = "vm" if guest.is_vm else "ct"
-        name, form = f"backup/{kind}/{guest.vmid}/{local:%Y-%m-%dT%H:%M:%SZ}", "pbs-vm"
+        name = f"backup/{kind}/{guest.vmid}/{local:%Y-%m-%dT%H:%M:%SZ}"
+        form = f"pbs-{kind}"
     else:
         kind = "vma" if guest.is_vm else "tar"
         form = kind + _EXTENSIONS.get(compress, "")

@@ -206,10 +206,14 @@ class Cluster:
     # --- what happens from outside ---------------------------------------------------
 
     def set_state(self, vmid: int, state: GuestState) -> None:
-        """Put a guest into a state without any task, as a crash or a shell does."""
+        """Put a guest into a state without any task, as a crash or a shell does.
+
+        The HA manager brings back what it looks after.
+        """
         guest = self.guests[vmid]
         if state is GuestState.STOPPED:
             guest.halt()
+            self.ha.guest_lost(guest)
             return
         if not guest.alive:
             guest.begin(self.clock(), self.next_pid())

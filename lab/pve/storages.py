@@ -40,7 +40,8 @@ class Volume:
         if self.vmid is not None:
             row["vmid"] = self.vmid
         if self.content == "backup":
-            row["subtype"] = "lxc" if "lxc" in self.name else "qemu"
+            is_container = self.format == "pbs-ct" or "-lxc-" in self.name
+            row["subtype"] = "lxc" if is_container else "qemu"
         if self.notes:
             row["notes"] = self.notes.partition("\n")[0]
         if self.protected:

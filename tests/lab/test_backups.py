@@ -196,3 +196,19 @@ async def test_old_parameters_are_gone(running: Running, start_lab: StartLab) ->
     assert (reply.status, set(reply.json["errors"])) == (400, {"maxfiles"})
     old = await start_lab(pve_version="8.4")
     assert (await old.run(path, **arguments)).exit_status == "OK"
+
+
+async def test_a_backup_server(running: Running) -> None:
+    running.cluster.storages["nas"].type = "pbs"
+    await running.run(VZDUMP, vmid=107, storage="nas")
+    (row,) = await listed(running, 107)
+    assert row["volid"].startswith("nas:backup/vm/107/2")
+    assert (row["format"], row["verification"]["state"]) == ("pbs-vm", "ok")
+    running.cluster.storages["nas"].spaces["pve2"].volumes[
+        row["volid"]
+    ].encrypted = True
+    assert (await listed(running, 107))[0]["encrypted"] == "1"
+    assert (await listed(running, 107))[0]["subtype"] == "qemu"
+    await running.run(VZDUMP, pool="media", storage="nas")
+    (row,) = await listed(running, 400)
+    assert (row["format"], row["subtype"]) == ("pbs-ct", "lxc")

@@ -215,3 +215,42 @@ async def test_only_root_itself_skips_locks(running: Running) -> None:
     path = f"{running.guest(VM)}/status/stop"
     reply = await running.send("POST", path, skiplock=1)
     assert reply.json["errors"] == {"skiplock": "Only root may use this option."}
+
+
+async def test_the_ha_manager_brings_back_what_crashed(running: Running) -> None:
+    put(running, 101, "stopped")
+    assert not running.cluster.guests[101].alive
+    await until(lambda: running.cluster.guests[101].alive)
+    assert running.cluster.ha.state_of(101) == "started"
+
+
+async def test_what_the_ha_manager_cannot_start_is_in_error(running: Running) -> None:
+    running.cluster.guests[101].start_error = "no space left on device"
+    put(running, 101, "stopped")
+    await until(lambda: running.cluster.ha.state_of(101) == "error")
+    assert (await running.rows("qemu"))["qemu/101"]["hastate"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("vmid", "reason"),
+    [
+        (101, "500 Cannot suspend HA managed VM to disk"),
+        (107, "500 cannot suspend VM to disk with usb0 passed through"),
+    ],
+)
+async def test_who_cannot_hibernate(running: Running, vmid: int, reason: str) -> None:
+    running.cluster.guests[107].config["usb0"] = "host=1-4"
+    path = f"{running.guest(vmid)}/status/suspend"
+    assert await running.refused("POST", path, todisk=1) == reason
+
+
+async def test_hibernating_needs_more_than_power(running: Running) -> None:
+    access = running.lab.pve.access
+    access.add_role("Power", ["VM.PowerMgmt"])
+    access.grant("/vms", "Power", tokens=["homeassistant@pve!empty"])
+    path = f"{running.guest(107)}/status/suspend"
+    assert await running.refused("POST", path, token="empty", todisk=1) == (
+        "403 Permission check failed (/vms/107, VM.Config.Disk)"
+    )
+    task = await running.run(path, token="empty")
+    assert task.exit_status == "OK"

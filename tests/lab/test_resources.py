@@ -1,5 +1,9 @@
 """The one list that says everything, and what it says when something is missing."""
 
+import pytest
+
+from lab import Churn
+
 from .conftest import Running, StartLab
 
 POOL_TOKEN = "homeassistant@pve!pool"
@@ -169,3 +173,26 @@ async def test_members_and_quorum(running: Running) -> None:
 async def test_a_single_host_has_no_row_of_a_cluster(start_lab: StartLab) -> None:
     house = await start_lab("house")
     assert [row["type"] for row in await house.get("/cluster/status")] == ["node"]
+
+
+@pytest.mark.parametrize(
+    ("churn", "moving"),
+    [
+        (Churn.FROZEN, set[str]()),
+        (Churn.QUIET, {"uptime"}),
+        (
+            Churn.CHANGING,
+            {"uptime", "cpu", "mem", "memhost", "netin", "netout", "diskread"}
+            | {"diskwrite"},
+        ),
+    ],
+)
+async def test_which_figures_move(
+    start_lab: StartLab, churn: Churn, moving: set[str]
+) -> None:
+    running = await start_lab(churn=churn)
+    clock = running.cluster.clock
+    before = (await running.rows("qemu"))["qemu/107"]
+    running.cluster.clock = lambda: clock() + 10
+    after = (await running.rows("qemu"))["qemu/107"]
+    assert {key for key in after if after[key] != before[key]} == moving

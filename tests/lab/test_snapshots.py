@@ -82,3 +82,18 @@ async def test_containers_have_no_memory_to_save(running: Running) -> None:
     path = f"{running.guest(114)}/snapshot"
     reply = await running.send("POST", path, snapname="one", vmstate=1)
     assert (reply.status, set(reply.json["errors"])) == (400, {"vmstate"})
+
+
+async def test_zfs_goes_back_to_the_newest_only(running: Running) -> None:
+    running.cluster.storages["ceph"].type = "zfspool"
+    clock = running.cluster.clock
+    path = f"{running.guest(107)}/snapshot"
+    running.cluster.clock = lambda: clock() - 86400
+    await running.run(path, snapname="old")
+    running.cluster.clock = clock
+    await running.run(path, snapname="new")
+    task = await running.run(f"{path}/old/rollback")
+    assert task.exit_status == (
+        "can't rollback, 'old' is not most recent snapshot on 'vm-107-disk-0'"
+    )
+    assert (await running.run(f"{path}/new/rollback")).exit_status == "OK"
