@@ -1,7 +1,7 @@
 """Scenarios: a house or a data centre as a short description in YAML.
 
 Sizes are written as people do (`6G`, `512M`), shares in percent. See
-`scenarios/house.yaml` for every key.
+`scenarios/house.yaml` and `scenarios/cluster.yaml` for every key.
 """
 
 from collections.abc import Iterable, Mapping
