@@ -272,6 +272,12 @@ async def running(start_lab: StartLab) -> Running:
     return await start_lab()
 
 
+@pytest.fixture
+async def unhurried(start_lab: StartLab) -> Running:
+    """Run the cluster so slowly that a task is still seen at work."""
+    return await start_lab(task_seconds=0.3)
+
+
 type MakePve = Callable[..., Awaitable[StubPve]]
 
 

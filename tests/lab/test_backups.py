@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .conftest import Running, StartLab
+from .conftest import Running, StartLab, until
 
 VZDUMP = "/nodes/pve2/vzdump"
 CONTENT = "/nodes/pve2/storage/nas/content"
@@ -38,12 +38,11 @@ async def test_a_backup_by_hand(running: Running) -> None:
     assert attributes["notes"] == "no-agent on pve2\n107 of homelab"
 
 
-async def test_the_guest_is_locked_meanwhile(running: Running) -> None:
+async def test_the_guest_is_locked_meanwhile(unhurried: Running) -> None:
     path = "/nodes/pve2/lxc/102"
-    await running.call("POST", VZDUMP, vmid=102, storage="nas")
-    while running.cluster.guests[102].lock is None:
-        await running.get(f"{path}/status/current")
-    task = await running.run(f"{path}/snapshot", snapname="meanwhile")
+    await unhurried.call("POST", VZDUMP, vmid=102, storage="nas")
+    await until(lambda: unhurried.cluster.guests[102].lock == "backup")
+    task = await unhurried.run(f"{path}/snapshot", snapname="meanwhile")
     assert task.exit_status == "CT is locked (backup)"
 
 
@@ -171,10 +170,10 @@ async def test_a_mode_that_stops_the_guest(running: Running) -> None:
     assert guest.pid != before
 
 
-async def test_one_after_another(running: Running) -> None:
-    first = await running.call("POST", VZDUMP, vmid=107, storage="nas")
-    second = await running.run(VZDUMP, vmid=108, storage="nas")
-    assert (await running.ended(first)).exit_status == "OK"
+async def test_one_after_another(unhurried: Running) -> None:
+    first = await unhurried.call("POST", VZDUMP, vmid=107, storage="nas")
+    second = await unhurried.run(VZDUMP, vmid=108, storage="nas")
+    assert (await unhurried.ended(first)).exit_status == "OK"
     assert second.log[0] == "INFO: trying to get global lock - waiting..."
 
 

@@ -12,27 +12,27 @@ def find_tasks(running: Running, kind: str) -> list[str]:
     ]
 
 
-async def test_a_power_cut_ends_tasks_and_guests(running: Running) -> None:
-    cluster = running.cluster
-    upid = await running.call("POST", "/nodes/pve3/qemu/112/status/start")
+async def test_a_power_cut_ends_tasks_and_guests(unhurried: Running) -> None:
+    cluster = unhurried.cluster
+    upid = await unhurried.call("POST", "/nodes/pve3/qemu/112/status/start")
     cluster.node_off("pve3")
     task = cluster.tasks.find(upid)
     assert task is not None
     assert task.exit_status == "unexpected status"
     assert not any(guest.alive for guest in cluster.guests_on("pve3"))
     path = f"/nodes/pve3/tasks/{upid}/status"
-    assert await running.refused("GET", path) == "595 No route to host"
+    assert await unhurried.refused("GET", path) == "595 No route to host"
 
 
-async def test_who_is_cut_off_keeps_working(running: Running) -> None:
-    cluster = running.cluster
-    upid = await running.call("POST", "/nodes/pve3/qemu/112/status/start")
-    running.lab.pve.faults.node_dead("pve3")
-    assert (await running.ended(upid)).exit_status == "WARNINGS: 1"
+async def test_who_is_cut_off_keeps_working(unhurried: Running) -> None:
+    cluster = unhurried.cluster
+    upid = await unhurried.call("POST", "/nodes/pve3/qemu/112/status/start")
+    unhurried.lab.pve.faults.node_dead("pve3")
+    assert (await unhurried.ended(upid)).exit_status == "WARNINGS: 1"
     started = cluster.guests[114].started
-    running.lab.pve.faults.node_alive("pve3")
+    unhurried.lab.pve.faults.node_alive("pve3")
     assert cluster.guests[114].started == started
-    status = await running.get(f"/nodes/pve3/tasks/{upid}/status")
+    status = await unhurried.get(f"/nodes/pve3/tasks/{upid}/status")
     assert status["exitstatus"] == "WARNINGS: 1"
 
 
@@ -73,14 +73,14 @@ async def test_the_ha_manager_recovers_the_guests_of_a_lost_node(
     assert not cluster.guests[107].alive
 
 
-async def test_a_node_shuts_its_guests_down_before_it_goes(running: Running) -> None:
-    cluster = running.cluster
-    data = await running.call("POST", "/nodes/pve3/status", command="shutdown")
+async def test_a_node_shuts_its_guests_down_before_it_goes(unhurried: Running) -> None:
+    cluster = unhurried.cluster
+    data = await unhurried.call("POST", "/nodes/pve3/status", command="shutdown")
     assert data is None
     assert cluster.nodes["pve3"].online
     await until(lambda: not cluster.nodes["pve3"].online)
-    assert find_tasks(running, "stopall") == ["OK"]
-    assert "OK" in find_tasks(running, "vzshutdown")
+    assert find_tasks(unhurried, "stopall") == ["OK"]
+    assert "OK" in find_tasks(unhurried, "vzshutdown")
     assert not cluster.nodes["pve3"].powered
     mine = [task for task in cluster.tasks if task.type == "stopall"]
     assert [task.user for task in mine] == ["root@pam"]

@@ -164,7 +164,7 @@ async def test_a_stop_comes_after_a_shutdown_that_ends_in_time(
 
 async def test_a_container_is_stopped_while_it_shuts_down(running: Running) -> None:
     running.cluster.guests[CONTAINER].ignores_shutdown = True
-    shutdown = await start_shutdown(running, CONTAINER, 6)
+    shutdown = await start_shutdown(running, CONTAINER, 100)
     assert await outcome(running, CONTAINER, "stop") == "OK, stopped"
     assert await outcome(running, CONTAINER, "start") == "OK, running"
     await running.ended(shutdown.upid)
@@ -189,18 +189,18 @@ async def test_without_quorum_nothing_changes(running: Running) -> None:
     assert refusal == "500 cluster not ready - no quorum?"
 
 
-async def test_a_guest_of_the_ha_manager_follows_later(running: Running) -> None:
-    guest = running.cluster.guests[101]
-    task = await running.run(f"{running.guest(101)}/status/shutdown")
+async def test_a_guest_of_the_ha_manager_follows_later(unhurried: Running) -> None:
+    guest = unhurried.cluster.guests[101]
+    task = await unhurried.run(f"{unhurried.guest(101)}/status/shutdown")
     assert (task.type, task.exit_status) == ("hastop", "OK")
     assert guest.state.value == "running"
-    rows = await running.rows("qemu")
+    rows = await unhurried.rows("qemu")
     assert rows["qemu/101"]["hastate"] == "request_stop"
-    await until(lambda: running.cluster.ha.state_of(101) == "stopped")
+    await until(lambda: unhurried.cluster.ha.state_of(101) == "stopped")
     assert guest.state.value == "stopped"
-    task = await running.run(f"{running.guest(101)}/status/start")
+    task = await unhurried.run(f"{unhurried.guest(101)}/status/start")
     assert task.type == "hastart"
-    await until(lambda: running.cluster.ha.state_of(101) == "started")
+    await until(lambda: unhurried.cluster.ha.state_of(101) == "started")
     assert guest.alive
 
 

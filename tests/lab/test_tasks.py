@@ -7,22 +7,22 @@ from .conftest import Running
 START = "/nodes/pve3/qemu/112/status/start"
 
 
-async def test_name_status_and_log(running: Running) -> None:
-    upid = await running.call("POST", START, token="control")
+async def test_name_status_and_log(unhurried: Running) -> None:
+    upid = await unhurried.call("POST", START, token="control")
     fields = upid.split(":")
     assert len(fields) == 9
     assert (fields[0], fields[1], fields[-1]) == ("UPID", "pve3", "")
     assert fields[5:8] == ["qmstart", "112", "homeassistant@pve!control"]
     assert all(len(field) == 8 for field in fields[2:5])
     path = f"/nodes/pve3/tasks/{upid}"
-    status = await running.get(f"{path}/status")
+    status = await unhurried.get(f"{path}/status")
     assert (status["status"], status["tokenid"]) == ("running", "control")
     assert status["user"] == "homeassistant@pve"
     assert "exitstatus" not in status
-    await running.ended(upid)
-    status = await running.get(f"{path}/status")
+    await unhurried.ended(upid)
+    status = await unhurried.get(f"{path}/status")
     assert (status["status"], status["exitstatus"]) == ("stopped", "WARNINGS: 1")
-    reply = await running.send("GET", f"{path}/log", start=1, limit=1)
+    reply = await unhurried.send("GET", f"{path}/log", start=1, limit=1)
     assert reply.json["data"] == [{"n": 2, "t": "TASK WARNINGS: 1"}]
     assert reply.json["total"] == 2
 
@@ -71,18 +71,18 @@ async def test_the_lists_of_a_node(running: Running) -> None:
     assert row["status"] == "RUNNING"
 
 
-async def test_an_aborted_task(running: Running) -> None:
-    upid = await running.call("POST", "/nodes/pve2/vzdump", vmid=107, storage="nas")
+async def test_an_aborted_task(unhurried: Running) -> None:
+    upid = await unhurried.call("POST", "/nodes/pve2/vzdump", vmid=107, storage="nas")
     path = f"/nodes/pve2/tasks/{upid}"
-    assert await running.refused("DELETE", path, token="monitor") == (
+    assert await unhurried.refused("DELETE", path, token="monitor") == (
         "403 Permission check failed (/nodes/pve2, Sys.Modify)"
     )
-    await running.call("DELETE", path)
-    task = await running.ended(upid)
+    await unhurried.call("DELETE", path)
+    task = await unhurried.ended(upid)
     assert task.exit_status == "interrupted by signal"
-    guest = running.cluster.guests[107]
+    guest = unhurried.cluster.guests[107]
     assert guest.lock is None
-    assert (await running.run("/nodes/pve2/vzdump", vmid=107)).exit_status == "OK"
+    assert (await unhurried.run("/nodes/pve2/vzdump", vmid=107)).exit_status == "OK"
 
 
 async def test_tasks_that_there_are_not(running: Running) -> None:
