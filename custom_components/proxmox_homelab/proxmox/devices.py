@@ -35,10 +35,14 @@ class Devices:
         self._entry_id = source.entry.entry_id
         self._registered: dict[str, tuple[Any, ...]] = {}
         self._versions: dict[str, NodeDetail] = {}
+        self._links: dict[str, DeviceInfo] = {}
 
     def info(self, key: str) -> DeviceInfo:
         """Return what links an entity to its device, which exists already."""
-        return DeviceInfo(identifiers={(DOMAIN, key)})
+        # The same for all entities of an item: a thousand guests have twenty each.
+        if (link := self._links.get(key)) is None:
+            link = self._links[key] = DeviceInfo(identifiers={(DOMAIN, key)})
+        return link
 
     def keys(self) -> set[str]:
         """Return the keys of the devices that the registry has for this entry."""
@@ -87,6 +91,7 @@ class Devices:
     def async_remove(self, key: str) -> None:
         """Remove the device of an item that is confirmed gone."""
         self._registered.pop(key, None)
+        self._links.pop(key, None)
         device = self._registry.async_get_device_by_identifier(
             (DOMAIN, key), self._entry_id
         )
