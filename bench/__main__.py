@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+import compileall
 from contextlib import asynccontextmanager
 from datetime import datetime
 import itertools
@@ -29,6 +30,8 @@ def main() -> int:
     A figure that was not reached is no failure of the bench.
     """
     arguments = _arguments()
+    # As after the first start in anybody's Home Assistant.
+    compileall.compile_dir(REPOSITORY / "custom_components", quiet=1)
     try:
         asyncio.run(_run(arguments))
     except DemoError as error:

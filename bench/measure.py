@@ -37,8 +37,8 @@ class Measurement:
     async def everything(self, *, polls: int, changes: int) -> Figures:
         """Measure all figures; some minutes, most of them waiting for polls."""
         set_up = await self._first_set_up()
-        again = await self._set_up_again()
         memory = await self._ha.ask("memory")
+        again = await self._set_up_again()
         quiet = await self._polls(polls)
         window, outside_changes = await self._window_and_changes(changes)
         await self._set_churn(Churn.CHANGING)
