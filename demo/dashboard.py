@@ -45,15 +45,7 @@ def _overview(registry: Registry) -> dict[str, Any]:
         "Overview",
         ICON,
         [
-            _section(
-                *(
-                    card
-                    for hub in registry.of_kind("cluster")
-                    for card in _cluster(registry, hub)
-                ),
-                *_storages(registry),
-            ),
-            *(_node(registry, node) for node in registry.of_kind("node")),
+            *_machines(registry),
             _section(
                 *_group(registry, "Virtual machines", VM),
                 *_group(registry, "Containers", CONTAINER),
@@ -62,6 +54,18 @@ def _overview(registry: Registry) -> dict[str, Any]:
         ],
         columns=2,
     )
+
+
+def _machines(registry: Registry) -> Iterator[Card]:
+    """Return cluster, nodes and storages; a single host has few storages."""
+    clusters = [
+        card for hub in registry.of_kind("cluster") for card in _cluster(registry, hub)
+    ]
+    nodes = [_node(registry, node) for node in registry.of_kind("node")]
+    if len(nodes) > 1:
+        yield from (_section(*clusters), *nodes, _section(*_storages(registry), span=2))
+    else:
+        yield from (_section(*clusters, *_storages(registry)), *nodes)
 
 
 def _guests(registry: Registry) -> dict[str, Any]:
