@@ -31,6 +31,7 @@ class Statistics:
         self._guests: dict[int, tuple[float, Row]] = {}
         self._nodes: dict[str, tuple[float, Row]] = {}
         self._storages: dict[tuple[str, str], tuple[float, int, int]] = {}
+        self._usual: dict[int, tuple[float, float]] = {}
 
     def latest(self) -> None:
         """Bring everything up to date, unless a rhythm does that."""
@@ -107,8 +108,9 @@ class Statistics:
             return
         if moving:
             noise = self._random.uniform
-            figures.cpu = min(0.97, max(0.001, figures.cpu + noise(-0.04, 0.04)))
-            figures.mem = min(0.98, max(0.05, figures.mem + noise(-0.02, 0.02)))
+            cpu, memory = self._usual.setdefault(guest.vmid, (figures.cpu, figures.mem))
+            figures.cpu = _near(cpu, figures.cpu + noise(-0.04, 0.04), 0.001)
+            figures.mem = _near(memory, figures.mem + noise(-0.02, 0.02), 0.05)
             rate = int(rate * noise(0.5, 2.0))
         # A counter that had not moved at all would not be seen to change.
         step = max(1, int(rate * seconds))
@@ -187,3 +189,8 @@ def guest_disk(guest: Guest) -> int:
     if guest.is_vm or not guest.alive:
         return 0
     return int(guest.disk_size * guest.figures.disk)
+
+
+def _near(usual: float, share: float, least: float) -> float:
+    """Return a share that chance has moved, drawn back to what is usual."""
+    return min(0.97, max(least, share + (usual - share) / 5))
