@@ -234,6 +234,16 @@ async def test_a_cluster_is_set_up_once(hass: HomeAssistant, cluster: Cluster) -
     assert result["reason"] == "already_configured"
 
 
+async def test_a_set_up_that_was_left_does_not_block_another(
+    hass: HomeAssistant, cluster: Cluster
+) -> None:
+    await reach_found(hass, cluster)
+    found = await reach_found(hass, cluster)
+    result = await submit(hass, found, exclude_guests=[], include_new=True)
+    assert result["type"] == "create_entry"
+    assert hass.config_entries.flow.async_progress_by_handler(DOMAIN) == []
+
+
 def other_member(cluster: Cluster) -> Cluster:
     """Let the user type the address of the second node."""
     cluster.addresses = {"pve1": cluster.addresses["pve2"]}

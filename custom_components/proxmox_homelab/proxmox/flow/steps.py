@@ -127,7 +127,10 @@ class ProxmoxSteps(AccessSteps):
             for entry in self._async_current_entries()
         ):
             return self.async_abort(reason="already_configured")
-        await self.async_set_unique_id(cluster_unique_id(identity))
+        # A set-up that was left with its browser tab open must not block this one.
+        await self.async_set_unique_id(
+            cluster_unique_id(identity), raise_on_progress=False
+        )
         return None
 
     async def async_step_proxmox_recheck(
