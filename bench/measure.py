@@ -3,7 +3,7 @@
 import asyncio
 from random import Random
 from statistics import median
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 from demo.processes import DemoError
@@ -15,11 +15,17 @@ from .lab import Churn, LabProcess
 
 # Long enough for every rhythm of both integrations that is a minute or less.
 WINDOW_SECONDS = 60.0
+WINDOW_DELAY = 5.0
+POLLS_SECONDS = 30.0
 IDLE_SECONDS = 3.0
 SETTLED_AFTER_SECONDS = 4.0
 SETTLED_AT_MOST_SECONDS = 240.0
 # A poll may come a moment later than its rhythm says.
 GRACE_SECONDS = 15.0
+# Every five minutes the recorder makes statistics of all states, for a second or more.
+STATISTICS_EVERY = 300.0
+STATISTICS_AT = 5.0
+STATISTICS_OVER_AT = 25.0
 
 
 class Measurement:
@@ -116,6 +122,7 @@ class Measurement:
 
     async def _polls(self, count: int) -> Polls:
         path = self._contestant.coordinator
+        await _no_statistics_for(POLLS_SECONDS)
         requests = [await self._requests_of_a_poll() for _ in range(2)]
         measured = await self._ha.ask("cycles", path=path, count=count)
         cycles = measured["cycles"]
@@ -160,12 +167,13 @@ class Measurement:
         the same minute.
         """
         watched = await self._watched(count)
+        await _no_statistics_for(WINDOW_SECONDS + WINDOW_DELAY)
         if self._contestant.seconds_between_polls < WINDOW_SECONDS:
             return await self._window(), await self._outside_changes(watched)
         await self._ha.ask("poll", path=self._contestant.coordinator)
         async with asyncio.TaskGroup() as group:
             # The next poll comes in the middle of the window, not at its edge.
-            window = group.create_task(self._window(after=5.0))
+            window = group.create_task(self._window(after=WINDOW_DELAY))
             changes = group.create_task(self._outside_changes(watched))
         return window.result(), changes.result()
 
@@ -196,3 +204,12 @@ class Measurement:
         if missing := changed_at.keys() - seen.keys():
             raise DemoError(f"the end of guests {sorted(missing)} never showed")
         return tuple(seen[guest] - at for guest, at in changed_at.items())
+
+
+async def _no_statistics_for(seconds: float) -> None:
+    """Wait, if need be, for a time without the recorder's statistics."""
+    since = (time() - STATISTICS_AT) % STATISTICS_EVERY
+    if since < STATISTICS_OVER_AT - STATISTICS_AT:
+        await asyncio.sleep(STATISTICS_OVER_AT - STATISTICS_AT - since)
+    elif since > STATISTICS_EVERY - seconds:
+        await asyncio.sleep(STATISTICS_EVERY - since + STATISTICS_OVER_AT)
