@@ -179,17 +179,23 @@ async def test_one_item_can_be_set_between_two_polls(
 def test_each_error_becomes_what_home_assistant_acts_on(
     error: HomelabError, expected: type[HomeAssistantError]
 ) -> None:
-    raised = as_update_error(error)
+    raised = as_update_error(error, "the lab")
     assert type(raised) is expected
     assert raised.translation_domain == DOMAIN
     assert raised.translation_key == error.key
 
 
 def test_a_command_error_names_what_the_sentence_needs() -> None:
-    raised = as_command_error(GuestLockedError("locked", guest="110", lock="backup"))
+    raised = as_command_error(
+        GuestLockedError("locked", guest="110", lock="backup"), "the lab"
+    )
     assert type(raised) is HomeAssistantError
     assert raised.translation_key == "guest_locked"
-    assert raised.translation_placeholders == {"guest": "110", "lock": "backup"}
+    assert raised.translation_placeholders == {
+        "system": "the lab",
+        "guest": "110",
+        "lock": "backup",
+    }
 
 
 class Parts(PartsCoordinator[Thing, Thing]):

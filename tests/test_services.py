@@ -20,7 +20,7 @@ import yaml
 
 from custom_components.proxmox_homelab import services
 from custom_components.proxmox_homelab.const import DOMAIN
-from custom_components.proxmox_homelab.services import Action
+from custom_components.proxmox_homelab.services import SPECS, Action
 from lab import Lab
 
 from .actions import async_act, fails, written
@@ -29,7 +29,7 @@ from .common import async_set_up, device, state
 GUEST, VM, CONTAINER, STOPPED = "guest/103", "guest/200", "guest/108", "guest/111"
 NODE = "node/pve-core"
 
-SERVICES_YAML = Path(services.__file__).with_suffix(".yaml")
+SERVICES_YAML = Path(services.__file__).parent.with_suffix(".yaml")
 QUERIES = {Action.LIST_SNAPSHOTS, Action.LIST_BACKUPS}
 
 
@@ -44,9 +44,8 @@ async def test_the_actions_are_there_without_an_entry(
     registered = hass.services.async_services_for_domain(DOMAIN)
     assert set(registered) == set(Action)
     for action, service in registered.items():
-        expected = (
-            SupportsResponse.ONLY if action in QUERIES else SupportsResponse.OPTIONAL
-        )
+        only = action in QUERIES or action == Action.ZIGBEE_NETWORK_MAP
+        expected = SupportsResponse.ONLY if only else SupportsResponse.OPTIONAL
         assert service.supports_response is expected
 
 
@@ -156,7 +155,7 @@ async def test_the_devices_on_offer_are_those_that_fit(
     described = yaml.safe_load(SERVICES_YAML.read_text(encoding="utf-8"))
     wanted: set[str] = set()
     for action, service in described.items():
-        if action.endswith("_node") is (kind == "node"):
+        if SPECS[Action(action)].kinds == {kind}:
             selector = service["fields"]["device_id"]["selector"]["device"]
             wanted |= {offer["model"] for offer in selector["filter"]}
     devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
@@ -303,7 +302,7 @@ async def test_a_failure_among_refusals(hass: HomeAssistant, lab: Lab) -> None:
     lab.pve.faults.fail("POST", "/nodes/*/lxc/108/status/shutdown", 500, "no luck")
     with fails("some_failed") as found:
         await async_act(hass, entry, Action.SHUTDOWN_GUEST, GUEST, CONTAINER)
-    assert "grafana: Proxmox VE refused: no luck" in str(found.value)
+    assert "grafana: pve-core refused: no luck" in str(found.value)
     assert "Done: -" in str(found.value)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry, ConfigFlowResult, OptionsFlow
 from homeassistant.core import callback
+from homeassistant.data_entry_flow import UnknownHandler
 
 from .const import CONF_KIND, DOMAIN, Kind
 from .proxmox.flow import ProxmoxOptionsFlow, ProxmoxSteps
@@ -13,12 +14,15 @@ from .proxmox.flow import ProxmoxOptionsFlow, ProxmoxSteps
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindFlow:
-    """Where the flow of a kind begins: names of its steps, and its options."""
+    """Where the flow of a kind begins: names of its steps, and its options.
+
+    options: None for a kind with nothing to tune.
+    """
 
     first: str
-    reauth: str
     reconfigure: str
-    options: Callable[[], OptionsFlow]
+    reauth: str
+    options: Callable[[], OptionsFlow] | None = None
 
 
 KINDS: Final[Mapping[Kind, KindFlow]] = {
@@ -41,17 +45,26 @@ class HomelabConfigFlow(ProxmoxSteps, domain=DOMAIN):
     @override
     def async_get_options_flow(config_entry: ConfigEntry[Any]) -> OptionsFlow:
         """Return the options of the entry's kind."""
-        return _flow_of(config_entry.data).options()
+        options = _flow_of(config_entry.data).options
+        if options is None:
+            raise UnknownHandler
+        return options()
+
+    @classmethod
+    @callback
+    @override
+    def async_supports_options_flow(cls, config_entry: ConfigEntry[Any]) -> bool:
+        """Say whether there is anything to tune."""
+        return _flow_of(config_entry.data).options is not None
 
     @override
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Offer the kinds, as soon as there is a choice."""
-        first = [kind.first for kind in KINDS.values()]
-        if len(first) > 1:
-            return self.async_show_menu(step_id="user", menu_options=first)
-        return await self._async_begin(first[0])
+        """Offer the kinds."""
+        return self.async_show_menu(
+            step_id="user", menu_options=[kind.first for kind in KINDS.values()]
+        )
 
     async def async_step_reauth(
         self, entry_data: Mapping[str, Any]

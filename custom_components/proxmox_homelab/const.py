@@ -14,6 +14,9 @@ class Kind(StrEnum):
     """The kinds of systems that a config entry can be about."""
 
     PROXMOX = "proxmox"
+    MQTT = "mqtt"
+    ZWAVE_JS = "zwave_js"
+    DECONZ = "deconz"
 
 
 CONF_KIND: Final = "kind"
@@ -67,6 +70,22 @@ class Importance(StrEnum):
     NORMAL = "normal"
     NICE_TO_HAVE = "nice_to_have"
 
+
+class RadioCommand(StrEnum):
+    """What can be asked of a radio, as the logbook names it."""
+
+    PERMIT_JOIN = "permit_join"
+    FORBID_JOIN = "forbid_join"
+    RESTART = "restart"
+    SOFT_RESET = "soft_reset"
+    CHECK = "check_coordinator"
+    NETWORK_MAP = "zigbee_network_map"
+    SET_LOG_LEVEL = "set_log_level"
+
+
+# Zigbee itself cannot keep a network open for longer (254 s, then it is "for ever").
+LONGEST_JOIN_SECONDS: Final = 254
+DEFAULT_JOIN_SECONDS: Final = 254
 
 DEFAULT_PORT: Final = 8006
 # pvestatd refreshes what /cluster/resources shows every 10 s: faster is no use.

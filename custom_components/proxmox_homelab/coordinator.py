@@ -38,8 +38,10 @@ _LOGGER = logging.getLogger(__name__)
 _SLICE_SECONDS = 0.004
 
 
-def as_update_error(err: HomelabError) -> HomeAssistantError:
+def as_update_error(err: HomelabError, system: str) -> HomeAssistantError:
     """Return what a coordinator raises for an error of a client.
+
+    system: how the user calls what the client speaks with.
 
     Credentials that are refused start the reauthentication; a certificate that
     changed is not healed by trying again; everything else is tried again.
@@ -52,21 +54,21 @@ def as_update_error(err: HomelabError) -> HomeAssistantError:
             kind = ConfigEntryError
         case _:
             kind = UpdateFailed
-    return _translated(kind, err)
+    return _translated(kind, err, system)
 
 
-def as_command_error(err: HomelabError) -> HomeAssistantError:
+def as_command_error(err: HomelabError, system: str) -> HomeAssistantError:
     """Return what a command of an entity or action raises for a client's error."""
-    return _translated(HomeAssistantError, err)
+    return _translated(HomeAssistantError, err, system)
 
 
 def _translated(
-    kind: type[HomeAssistantError], err: HomelabError
+    kind: type[HomeAssistantError], err: HomelabError, system: str
 ) -> HomeAssistantError:
     return kind(
         translation_domain=DOMAIN,
         translation_key=err.key,
-        translation_placeholders=dict(err.placeholders),
+        translation_placeholders={"system": system, **err.placeholders},
     )
 
 
@@ -115,7 +117,7 @@ class HomelabCoordinator[ItemT](DataUpdateCoordinator[dict[str, ItemT]]):
             data = await self.async_fetch()
         except HomelabError as err:
             self.last_error = err
-            raise as_update_error(err) from err
+            raise as_update_error(err, self.config_entry.title) from err
         finally:
             self.last_seconds = round(perf_counter() - started, 3)
         self.last_error = None
@@ -215,6 +217,43 @@ class HomelabCoordinator[ItemT](DataUpdateCoordinator[dict[str, ItemT]]):
             update_callback()
         except Exception:
             _LOGGER.exception("A listener of %s failed", self.name)
+
+
+class StreamCoordinator[ItemT](HomelabCoordinator[ItemT]):
+    """A section that its system pushes: nothing is asked, the items are set.
+
+    While the stream is down the section has failed, and what it knew stays for the
+    moment when the stream is back.
+    """
+
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry[Any], *, section: str
+    ) -> None:
+        """Prepare the section."""
+        super().__init__(hass, entry, section=section, interval=None)
+
+    @override
+    async def async_fetch(self) -> dict[str, ItemT]:
+        return self.data
+
+    @callback
+    def async_drop_item(self, key: str) -> None:
+        """Forget one item."""
+        self.data = {known: item for known, item in self.data.items() if known != key}
+        self._async_announce()
+
+    @callback
+    def async_lost(self, err: HomelabError) -> None:
+        """The stream is down."""
+        self.last_error = err
+        self.async_set_update_error(as_update_error(err, self.config_entry.title))
+
+    @callback
+    def async_regained(self) -> None:
+        """The stream is back."""
+        self.last_error = None
+        if not self.last_update_success:
+            self.async_set_updated_data(self.data)
 
 
 class PartsCoordinator[PartT, ItemT](HomelabCoordinator[ItemT]):

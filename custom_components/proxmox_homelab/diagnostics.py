@@ -5,34 +5,18 @@ from datetime import datetime
 from typing import Any, Final
 
 from homeassistant.components.diagnostics import async_redact_data
-from homeassistant.const import CONF_PASSWORD, CONF_USERNAME
+from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
-from .const import (
-    CONF_CA_PEM,
-    CONF_FINGERPRINT,
-    CONF_HOSTS,
-    CONF_MEMBER_FINGERPRINTS,
-    CONF_TOKEN_ID,
-    CONF_TOKEN_SECRET,
-)
-from .proxmox import keys
-from .proxmox.devices import key_of
+from .const import CONF_AUTH, CONF_KIND, CONF_LEVEL
+from .devices import key_of
+from .keys import kind_of
+from .proxmox.keys import CLUSTER
 from .source import HomelabConfigEntry
 
-_SECRET: Final = frozenset(
-    {
-        CONF_CA_PEM,
-        CONF_FINGERPRINT,
-        CONF_HOSTS,
-        CONF_MEMBER_FINGERPRINTS,
-        CONF_PASSWORD,
-        CONF_TOKEN_ID,
-        CONF_TOKEN_SECRET,
-        CONF_USERNAME,
-    }
-)
+# What of an entry is neither a secret nor an address. Everything else is left out.
+_PUBLIC: Final = frozenset({CONF_AUTH, CONF_KIND, CONF_LEVEL, CONF_PORT})
 # What of the models names a machine, a person or a place on a disk. A disk's
 # identity is its serial number, and people put passwords into descriptions.
 _PRIVATE: Final = frozenset(
@@ -40,15 +24,25 @@ _PRIVATE: Final = frozenset(
         "address",
         "addresses",
         "bind_mounts",
+        "bridge_id",
         "description",
+        "extended_pan_id",
         "fingerprint",
+        "frontend_url",
+        "home_id",
+        "host",
         "identity",
+        "ieee_address",
+        "mac",
         "macs",
         "notes",
+        "pan_id",
         "passthrough",
         "serial",
+        "serial_port",
         "smbios_uuid",
         "subject",
+        "url",
         "user",
     }
 )
@@ -59,7 +53,7 @@ async def async_get_config_entry_diagnostics(
 ) -> dict[str, Any]:
     """Return how the entry is set up and how each section fares."""
     return {
-        "data": async_redact_data(entry.data, _SECRET),
+        "data": async_redact_data(entry.data, entry.data.keys() - _PUBLIC),
         "options": dict(entry.options),
         **entry.runtime_data.diagnostics(),
     }
@@ -74,10 +68,10 @@ async def async_get_device_diagnostics(
     known = {
         name: _plain(section.data[key])
         for name, section in source.coordinators.items()
-        if key in section.data and key != keys.CLUSTER
+        if key in section.data and key != CLUSTER
     }
     return {
-        "kind": None if key is None else keys.kind_of(key),
+        "kind": None if key is None else kind_of(key),
         "reachable": key is not None and source.is_reachable(key),
         "item": async_redact_data(known, _PRIVATE),
         **source.diagnostics(),

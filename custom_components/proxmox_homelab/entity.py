@@ -108,10 +108,16 @@ class HomelabButtonDescription(HomelabEntityDescription, ButtonEntityDescription
 
 @dataclass(frozen=True, kw_only=True)
 class HomelabSelectDescription(HomelabEntityDescription, SelectEntityDescription):
-    """A select: the chosen option, and what choosing another one does."""
+    """A select: the chosen option, and what choosing another one does.
+
+    select_fn: keeps a choice of the user, which the system knows nothing of.
+    command: asks the system for the chosen option, under the name of `argument`.
+    """
 
     current_fn: Callable[[Any, Any], str | None]
-    select_fn: Callable[[Any, str, str], None]
+    select_fn: Callable[[Any, str, str], None] | None = None
+    command: StrEnum | None = None
+    argument: str = "option"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,6 +124,18 @@ class CommandRefusedError(HomelabError):
     key = "command_refused"
 
 
+class CommandTimeoutError(HomelabError):
+    """The source took the request and did not answer it within `seconds`."""
+
+    key = "command_timeout"
+
+
+class UnsupportedVersionError(HomelabError):
+    """The source speaks a `version` of its protocol older than `needed`."""
+
+    key = "unsupported_version"
+
+
 class ProtocolError(HomelabError):
     """The answer is not what the source documents (an HTML page, broken JSON)."""
 

@@ -18,6 +18,7 @@ from .proxmox.models import (
     NodeCommand,
 )
 from .proxmox.source import ProxmoxSource
+from .source import RadioSource
 
 # What takes a running guest away from those who use it.
 _CUTTING: Final = frozenset(
@@ -61,6 +62,7 @@ class Reason(StrEnum):
     NO_SNAPSHOTS = "refused_no_snapshots"
     UNKNOWN_SNAPSHOT = "refused_unknown_snapshot"
     NO_BACKUP_STORAGE = "refused_no_backup_storage"
+    RADIO_OFFLINE = "refused_radio_offline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +185,16 @@ def check_rollback(
             reason=Reason.OWN_GUEST_NEVER, placeholders={"guest": title(guest)}
         )
     return check_cutting(source, guest, consent)
+
+
+def check_radio(source: RadioSource, key: str) -> Refusal | None:
+    """Say why no command may go to the radio, None if one may."""
+    if source.is_reachable(key):
+        return None
+    return Refusal(
+        reason=Reason.RADIO_OFFLINE,
+        placeholders={"radio": source.device_name(key) or source.entry.title},
+    )
 
 
 def check_node_command(

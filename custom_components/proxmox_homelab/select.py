@@ -8,6 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .entity import HomelabEntity, HomelabSelectDescription, async_setup_rows
+from .operations import async_execute
 from .source import HomelabConfigEntry
 
 PARALLEL_UPDATES = 0
@@ -37,5 +38,15 @@ class HomelabSelect(HomelabEntity, SelectEntity):
 
     @override
     async def async_select_option(self, option: str) -> None:
-        self.entity_description.select_fn(self._source, self.key, option)
+        row = self.entity_description
+        if row.select_fn is not None:
+            row.select_fn(self._source, self.key, option)
+        if row.command is not None:
+            await async_execute(
+                self._source,
+                self.key,
+                row.command,
+                self._context,
+                {row.argument: option},
+            )
         self._handle_change()

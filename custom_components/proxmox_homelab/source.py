@@ -6,6 +6,7 @@ diagnostics and commands know a source by this protocol only.
 """
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Any, Protocol
 
 from homeassistant.config_entries import ConfigEntry
@@ -21,11 +22,16 @@ from .proxmox.source import ProxmoxSource
 class Source(Protocol):
     """The running system of one loaded config entry.
 
+    hass: the Home Assistant that it runs in.
     entry: the config entry that the source belongs to.
     coordinators: the sections by name, each with its own rhythm and error.
     inventory: the section that says which items exist.
     tables: the rows of entities that the source offers, by platform.
     """
+
+    @property
+    def hass(self) -> HomeAssistant:
+        """The Home Assistant that this source runs in."""
 
     @property
     def entry(self) -> ConfigEntry[Any]:
@@ -42,6 +48,10 @@ class Source(Protocol):
     @property
     def tables(self) -> Mapping[Platform, tuple[Any, ...]]:
         """The entity rows by platform."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the system answers now."""
 
     async def async_start(self) -> None:
         """Get what the entities need to exist.
@@ -61,6 +71,9 @@ class Source(Protocol):
     def device_info(self, key: str) -> DeviceInfo:
         """Return the device of the item."""
 
+    def device_name(self, key: str) -> str | None:
+        """Return how the item's device is called, None without a device."""
+
     def async_on_shape_change(self, update: CALLBACK_TYPE) -> CALLBACK_TYPE:
         """Call back when items came or went, or what is possible with them changed."""
 
@@ -69,6 +82,18 @@ class Source(Protocol):
 
     def diagnostics(self) -> dict[str, Any]:
         """Return what helps to find a fault, without any secret."""
+
+
+class RadioSource(Source, Protocol):
+    """A source of radios: its commands are all of one form."""
+
+    async def async_command(
+        self, key: str, command: StrEnum, arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Carry out a command on the item and return what the system answers.
+
+        Raises a `HomelabError`.
+        """
 
 
 type HomelabConfigEntry = ConfigEntry[Source]

@@ -25,16 +25,16 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         entry.runtime_data
         for entry in entries
         if entry.state is ConfigEntryState.LOADED
-        and isinstance(entry.runtime_data, ProxmoxSource)
     ]
-    reachable = sum(source.resources.last_update_success for source in sources)
+    clusters = [source for source in sources if isinstance(source, ProxmoxSource)]
+    reachable = sum(source.is_connected for source in sources)
     return {
         "entries": len(entries),
         "reachable": f"{reachable}/{len(entries)}",
-        "version": _line(source.version.version for source in sources),
+        "version": _line(source.version.version for source in clusters),
         "poll_time": _line(
             f"{summary.response_ms} ms"
-            for source in sources
+            for source in clusters
             if isinstance(
                 summary := source.resources.data.get(keys.CLUSTER), ClusterSummary
             )

@@ -56,6 +56,7 @@ async def test_a_cluster_is_set_up_with_a_handful_of_inputs(
 ) -> None:
     browser = Browser(client, FLOW)
     await browser.begin(DOMAIN)
+    await browser.choose("proxmox_address")
     await browser.answer(address=cluster.address)
     await browser.answer()
     step = await browser.choose("proxmox_create_access")
@@ -81,6 +82,7 @@ async def test_every_page_of_the_options_reaches_the_browser(
 ) -> None:
     browser = Browser(client, FLOW)
     await browser.begin(DOMAIN)
+    await browser.choose("proxmox_address")
     await browser.answer(address=cluster.address)
     await browser.answer()
     await browser.choose("proxmox_password")

@@ -9,13 +9,14 @@ from homeassistant.data_entry_flow import InvalidData
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.proxmox_homelab import config_flow
-from custom_components.proxmox_homelab.const import DOMAIN, Kind
+from custom_components.proxmox_homelab.config_flow import KINDS
+from custom_components.proxmox_homelab.const import DOMAIN
 from custom_components.proxmox_homelab.proxmox.flow import steps
 from custom_components.proxmox_homelab.proxmox.privileges import Feature
 
 from .conftest import CLOSED_PORT, OWN_MAC, PASSWORD, Cluster, MakeCluster, guest
 from .walk import (
+    begin,
     choose,
     entry_for,
     options_of,
@@ -296,14 +297,10 @@ async def test_without_a_readable_authority_the_nodes_identify_a_host(
     assert result["reason"] == "already_configured"
 
 
-async def test_several_kinds_are_a_menu(
-    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    proxmox = config_flow.KINDS[Kind.PROXMOX]
-    kinds = {Kind.PROXMOX: proxmox, "another": proxmox}
-    monkeypatch.setattr(config_flow, "KINDS", kinds)
-    result = await start(hass)
+async def test_the_kinds_are_a_menu(hass: HomeAssistant) -> None:
+    result = await begin(hass)
     assert (result["type"], result["step_id"]) == ("menu", "user")
+    assert result["menu_options"] == [kind.first for kind in KINDS.values()]
     result = await choose(hass, result, "proxmox_address")
     assert result["step_id"] == "proxmox_address"
 

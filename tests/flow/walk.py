@@ -23,7 +23,12 @@ from .conftest import Cluster
 
 
 async def start(hass: HomeAssistant) -> ConfigFlowResult:
-    """Add the integration."""
+    """Add the integration, for a Proxmox VE."""
+    return await choose(hass, await begin(hass), "proxmox_address")
+
+
+async def begin(hass: HomeAssistant) -> ConfigFlowResult:
+    """Add the integration, up to the choice of the kind."""
     return await hass.config_entries.flow.async_init(
         DOMAIN, context={"source": SOURCE_USER}
     )

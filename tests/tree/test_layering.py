@@ -16,6 +16,7 @@ GROUND_FLOOR = frozenset(
         "commands",
         "credentials",
         "errors",
+        "keys",
         "models",
         "parse",
         "paths",

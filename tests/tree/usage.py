@@ -119,12 +119,16 @@ def abort_keys(module: Module) -> Iterator[ast.expr]:
 
 
 def error_keys(module: Module) -> Iterator[ast.expr]:
-    """Find the errors that a form shows: what is put into `errors`."""
+    """Find the errors that a form shows: what is put into `errors`, and tables."""
     for node in ast.walk(module.tree):
         match node:
             case ast.Assign(targets=[ast.Subscript(value=target)], value=value):
                 if _is_errors(target):
                     yield value
+            case ast.AnnAssign(
+                annotation=annotation, value=ast.Dict(values=values)
+            ) if "Sentences" in ast.unparse(annotation):
+                yield from values
             case (
                 ast.Assign(targets=[target], value=ast.Dict(values=values))
                 | ast.AnnAssign(target=target, value=ast.Dict(values=values))

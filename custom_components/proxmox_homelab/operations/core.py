@@ -16,6 +16,7 @@ from ..errors import AuthenticationError, HomelabError
 from ..guard import Consent, Reason, Refusal
 from ..proxmox.models import Guest, TaskResult
 from ..proxmox.source import ProxmoxSource
+from ..source import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ class Audit:
 
 @asynccontextmanager
 async def audited(
-    source: ProxmoxSource, key: str, command: str, options: Options
+    source: Source, key: str, command: str, options: Options
 ) -> AsyncGenerator[Audit]:
     """Fire one event with what came of the command, whoever gave it."""
     audit = Audit()
@@ -143,14 +144,14 @@ def refuse(refusal: Refusal | None) -> None:
 
 
 @asynccontextmanager
-async def translated(source: ProxmoxSource) -> AsyncGenerator[None]:
+async def translated(source: Source) -> AsyncGenerator[None]:
     """Turn the errors of the client into what a command raises."""
     try:
         yield
     except HomelabError as err:
         if isinstance(err, AuthenticationError):
             source.entry.async_start_reauth(source.hass)
-        raise as_command_error(err) from err
+        raise as_command_error(err, source.entry.title) from err
 
 
 @asynccontextmanager

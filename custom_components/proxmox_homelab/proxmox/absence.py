@@ -7,6 +7,7 @@ was lost, when the storage was disabled, or when the node went off.
 from typing import TYPE_CHECKING, Final
 
 from ..errors import HomelabError, NotFoundError
+from ..keys import kind_of
 from . import keys
 from .models import GuestRef, GuestType, Node
 
@@ -34,7 +35,7 @@ async def async_confirm_gone(source: ProxmoxSource, data: dict[str, Item]) -> No
     missing = source.resources.missing
     _drop_left_out(source, data)
     for key in source.devices.keys() - data.keys():
-        if keys.kind_of(key) != "disk":
+        if kind_of(key) != "disk":
             missing.setdefault(key, _LISTS_TO_BE_GONE)
     due = [key for key, lists in missing.items() if lists >= _LISTS_TO_BE_GONE]
     for key in due[:_ASKED_PER_LIST]:
@@ -58,7 +59,7 @@ def _drop_left_out(source: ProxmoxSource, data: dict[str, Item]) -> None:
 
 async def _async_is_gone(source: ProxmoxSource, key: str) -> bool:
     try:
-        match keys.kind_of(key):
+        match kind_of(key):
             case "guest":
                 return await _async_is_guest_gone(source, keys.vmid_of(key))
             case "node":

@@ -1,20 +1,16 @@
 """The devices of a cluster: created before their entities, renamed, moved, dropped."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.const import CONF_PORT
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.device_registry import (
-    CONNECTION_NETWORK_MAC,
-    DeviceEntry,
-    DeviceInfo,
-)
+from homeassistant.helpers.device_registry import CONNECTION_NETWORK_MAC
 from yarl import URL
 
-from ..const import CONF_HOSTS, DEFAULT_PORT, DOMAIN
+from ..const import CONF_HOSTS, DEFAULT_PORT
+from ..devices import HomelabDevices, key_of
 from . import keys
 from .models import Disk, Guest, GuestConfig, GuestType, Node, NodeDetail, Storage
 
@@ -25,40 +21,20 @@ _MANUFACTURER = "Proxmox"
 _GUEST_MODELS = {GuestType.VM: "Virtual machine", GuestType.CONTAINER: "Container"}
 
 
-class Devices:
+class Devices(HomelabDevices):
     """The devices of one entry, by the keys of their items."""
 
     def __init__(self, source: ProxmoxSource) -> None:
         """Prepare; nothing is registered yet."""
+        super().__init__(source.hass, source.entry.entry_id)
         self._source = source
-        self._registry = dr.async_get(source.hass)
-        self._entry_id = source.entry.entry_id
-        self._registered: dict[str, tuple[Any, ...]] = {}
         self._versions: dict[str, NodeDetail] = {}
-        self._links: dict[str, DeviceInfo] = {}
-
-    def info(self, key: str) -> DeviceInfo:
-        """Return what links an entity to its device, which exists already."""
-        # The same for all entities of an item: a thousand guests have twenty each.
-        if (link := self._links.get(key)) is None:
-            link = self._links[key] = DeviceInfo(identifiers={(DOMAIN, key)})
-        return link
-
-    def keys(self) -> set[str]:
-        """Return the keys of the devices that the registry has for this entry."""
-        return {
-            key
-            for device in dr.async_entries_for_config_entry(
-                self._registry, self._entry_id
-            )
-            if (key := key_of(device)) is not None
-        }
 
     @callback
     def async_update(self) -> None:
         """Create what is new and follow what changed, parents first."""
         data = self._source.resources.data
-        self._async_register(
+        self.async_register(
             keys.CLUSTER,
             (self._source.entry.title, self._source.version, self._source.is_cluster),
             self._cluster,
@@ -66,37 +42,26 @@ class Devices:
         for key, item in data.items():
             if isinstance(item, Node):
                 detail = self._versions.get(item.name)
-                self._async_register(
+                self.async_register(
                     key, (detail,), partial(self._node, item.name, detail)
                 )
         configs = self._source.configs.data
         for key, item in data.items():
             if isinstance(item, Guest):
                 config = configs.get(key)
-                self._async_register(
+                self.async_register(
                     key,
                     (item.name, item.node, config),
                     partial(self._guest, key, item, config),
                 )
             elif isinstance(item, Storage):
-                self._async_register(
+                self.async_register(
                     key, (item.plugin_type,), partial(self._storage, item)
                 )
         for key, disk in self._source.disks.data.items():
-            self._async_register(
+            self.async_register(
                 key, (disk.device, disk.model), partial(self._disk, disk)
             )
-
-    @callback
-    def async_remove(self, key: str) -> None:
-        """Remove the device of an item that is confirmed gone."""
-        self._registered.pop(key, None)
-        self._links.pop(key, None)
-        device = self._registry.async_get_device_by_identifier(
-            (DOMAIN, key), self._entry_id
-        )
-        if device is not None:
-            self._registry.async_remove_device(device.id)
 
     def node_version(self, node: str) -> str | None:
         """Return the version that a node said it runs."""
@@ -108,17 +73,6 @@ class Devices:
         """Show which version a node runs, as it said itself."""
         self._versions[node] = detail
         self.async_update()
-
-    def _async_register(
-        self, key: str, shown: tuple[Any, ...], build: Callable[[], dict[str, Any]]
-    ) -> None:
-        # Called after every poll: only what the device shows leads to the registry.
-        if self._registered.get(key) == shown:
-            return
-        self._registry.async_get_or_create(
-            config_entry_id=self._entry_id, identifiers={(DOMAIN, key)}, **build()
-        )
-        self._registered[key] = shown
 
     def _cluster(self) -> dict[str, Any]:
         title = self._source.entry.title
@@ -142,19 +96,19 @@ class Devices:
             "hw_version": detail.cpu_model if detail else None,
             "sw_version": detail.pve_version if detail else None,
             "configuration_url": self._url(f"v1:0:=node%2F{name}"),
-            "via_device_id": self._id(keys.CLUSTER),
+            "via_device_id": self.id_of(keys.CLUSTER),
         }
 
     def _guest(
         self, key: str, guest: Guest, config: GuestConfig | None
     ) -> dict[str, Any]:
         info: dict[str, Any] = {
-            "name": guest.name or self._last_name(key) or f"Guest {guest.vmid}",
+            "name": guest.name or self.last_name(key) or f"Guest {guest.vmid}",
             "manufacturer": _MANUFACTURER,
             "model": _GUEST_MODELS[guest.type],
             "model_id": str(guest.vmid),
             "configuration_url": self._url(f"v1:0:={guest.type}%2F{guest.vmid}"),
-            "via_device_id": self._id(keys.node_key(guest.node)),
+            "via_device_id": self.id_of(keys.node_key(guest.node)),
         }
         if config is not None:
             info["connections"] = self._connections(key, config)
@@ -190,7 +144,7 @@ class Devices:
             "model": "Shared storage" if storage.node is None else "Storage",
             "model_id": storage.plugin_type,
             "configuration_url": self._url(f"v1:0:=storage%2F{node}%2F{storage.name}"),
-            "via_device_id": self._id(parent),
+            "via_device_id": self.id_of(parent),
         }
 
     def _disk(self, disk: Disk) -> dict[str, Any]:
@@ -200,21 +154,8 @@ class Devices:
             "model_id": disk.kind,
             "serial_number": disk.serial,
             "configuration_url": self._url(f"v1:0:=node%2F{disk.node}:4:::::::34"),
-            "via_device_id": self._id(keys.node_key(disk.node)),
+            "via_device_id": self.id_of(keys.node_key(disk.node)),
         }
-
-    def _id(self, key: str) -> str | None:
-        device = self._registry.async_get_device_by_identifier(
-            (DOMAIN, key), self._entry_id
-        )
-        return None if device is None else device.id
-
-    def _last_name(self, key: str) -> str | None:
-        """Return the name from before a restart, while the source does not say."""
-        device = self._registry.async_get_device_by_identifier(
-            (DOMAIN, key), self._entry_id
-        )
-        return None if device is None else device.name
 
     def _url(self, fragment: str) -> str:
         """Return a page of the Proxmox VE interface, which reads its fragment raw."""
@@ -226,11 +167,3 @@ class Devices:
             path="/",
         )
         return f"{base}#{fragment}"
-
-
-def key_of(device: DeviceEntry) -> str | None:
-    """Return the key of the item that a device stands for."""
-    return next(
-        (key for domain, key in device.identifiers if domain == DOMAIN),
-        None,
-    )

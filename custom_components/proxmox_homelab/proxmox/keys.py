@@ -1,4 +1,4 @@
-"""The keys of items, which are also the identifiers of devices in an entry.
+"""The keys of a cluster's items.
 
 A guest's key never holds its node, because guests move; a local storage's key
 does, because every node may have a storage of that name.
@@ -6,6 +6,7 @@ does, because every node may have a storage of that name.
 
 from typing import Final
 
+from ..keys import kind_of
 from .models import Storage
 
 CLUSTER: Final = "cluster"
@@ -31,11 +32,6 @@ def storage_key(storage: Storage) -> str:
 def disk_key(node: str, identity: str) -> str:
     """Return the key of a disk by its serial number or WWN."""
     return f"disk/{node}/{identity}"
-
-
-def kind_of(key: str) -> str:
-    """Return the kind of an item: cluster, node, guest, storage or disk."""
-    return key.partition("/")[0]
 
 
 def vmid_of(key: str) -> int:

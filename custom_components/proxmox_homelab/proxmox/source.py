@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import Platform
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers.device_registry import DeviceEntry, DeviceInfo
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from ..const import (
@@ -31,7 +29,9 @@ from ..const import (
 from ..coordinator import HomelabCoordinator, as_update_error
 from ..entity import async_drop_power
 from ..errors import HomelabError, NotFoundError
+from ..keys import kind_of
 from ..own_guest import UNKNOWN, OwnGuest
+from ..source_base import BaseSource
 from . import keys
 from .backups import BackupsCoordinator
 from .connect import async_create_client
@@ -51,7 +51,7 @@ from .details import (
     SnapshotsCoordinator,
     TrafficCoordinator,
 )
-from .devices import Devices, key_of
+from .devices import Devices
 from .entities import TABLES
 from .evidence import async_find_own_guest
 from .forecast import Forecast
@@ -59,19 +59,19 @@ from .models import Guest, GuestState, Node, Task, Version
 from .selection import Selection
 
 
-class ProxmoxSource:
+class ProxmoxSource(BaseSource[Devices]):
     """A cluster, or a single host, behind one config entry."""
+
+    tables = TABLES
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
         """Prepare the sections; nothing is asked yet."""
-        self.hass = hass
-        self.entry = entry
+        super().__init__(hass, entry)
         self.client = async_create_client(hass, entry.data)
         self.version = Version(release="", version="")
         self.own_guest: OwnGuest = UNKNOWN
         self._own_guest_searched = False
         self._shape: tuple[Any, ...] = ()
-        self._shape_listeners: list[CALLBACK_TYPE] = []
         self._selection = Selection(entry.options)
         self.resources = ResourcesCoordinator(
             self, self._seconds(CONF_INTERVAL_RESOURCES, DEFAULT_INTERVAL_RESOURCES)
@@ -135,7 +135,7 @@ class ProxmoxSource:
                 self.permissions.async_refresh(),
             )
         except HomelabError as err:
-            raise as_update_error(err) from err
+            raise as_update_error(err, self.entry.title) from err
         self._async_remember_members()
         await self._async_confirm_last_own_guest()
         self.devices.async_update()
@@ -170,20 +170,17 @@ class ProxmoxSource:
     # --- what the protocol of a source asks -----------------------------------
 
     @property
+    @override
     def inventory(self) -> ResourcesCoordinator:
         """The section that says which items exist."""
         return self.resources
 
-    @property
-    def tables(self) -> Mapping[Platform, tuple[Any, ...]]:
-        """The entity rows by platform."""
-        return TABLES
-
+    @override
     def item_keys(self) -> Mapping[str, list[str]]:
         """Return the keys of all items by kind."""
         found: dict[str, list[str]] = {}
         for key in (*self.resources.data, *self.disks.data):
-            found.setdefault(keys.kind_of(key), []).append(key)
+            found.setdefault(kind_of(key), []).append(key)
         return found
 
     def is_reachable(self, key: str) -> bool:
@@ -192,22 +189,6 @@ class ProxmoxSource:
             return False
         item = self.resources.data.get(keys.parent_of(key))
         return item is not None and getattr(item, "unreachable_since", None) is None
-
-    def device_info(self, key: str) -> DeviceInfo:
-        """Return the device of the item."""
-        return self.devices.info(key)
-
-    def async_on_shape_change(self, update: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Call back when items came or went, or what is possible with them changed."""
-        self._shape_listeners.append(update)
-        return lambda: self._shape_listeners.remove(update)
-
-    def may_remove_device(self, device: DeviceEntry) -> bool:
-        """Say whether the cluster does not have the device any more."""
-        key = key_of(device)
-        return key is not None and not any(
-            key in known for known in self.item_keys().values()
-        )
 
     # --- what is known of the cluster -----------------------------------------
 
@@ -381,8 +362,7 @@ class ProxmoxSource:
                 async_drop_power(self.hass, self, keys.guest_key(self.own_guest.vmid))
             if self.own_node is not None:
                 async_drop_power(self.hass, self, keys.node_key(self.own_node))
-            for update in tuple(self._shape_listeners):
-                update()
+            self.async_shape_changed()
 
     # --- the own guest -----------------------------------------------------------
 

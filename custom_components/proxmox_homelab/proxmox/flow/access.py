@@ -71,7 +71,7 @@ class AccessSteps(ConnectionSteps):
             if not isinstance(result, Problem):
                 return result
             problem = result
-        return self._show(
+        return self._ask(
             "proxmox_create_access",
             forms.CREATE_ACCESS,
             problem,
@@ -108,7 +108,7 @@ class AccessSteps(ConnectionSteps):
     ) -> ConfigFlowResult:
         """Ask how much the token is to allow, to show the commands that make it."""
         if user_input is None:
-            return self._show(
+            return self._ask(
                 "proxmox_token_level",
                 forms.LEVEL,
                 suggested={CONF_LEVEL: self._level},
@@ -127,7 +127,7 @@ class AccessSteps(ConnectionSteps):
                 return result
             problem = result
         level = AccessLevel(self._level)
-        return self._show(
+        return self._ask(
             "proxmox_token",
             forms.TOKEN,
             problem,
@@ -155,7 +155,7 @@ class AccessSteps(ConnectionSteps):
             if not isinstance(result, Problem):
                 return result
             problem = result
-        return self._show(
+        return self._ask(
             "proxmox_password", forms.PASSWORD, problem, {CONF_USERNAME: username}
         )
 

@@ -4,12 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final
 
-from homeassistant.config_entries import (
-    SOURCE_REAUTH,
-    ConfigEntry,
-    ConfigFlow,
-    ConfigFlowResult,
-)
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigFlowResult
 from homeassistant.const import CONF_ADDRESS, CONF_HOST, CONF_PORT
 import probatio
 
@@ -18,11 +13,10 @@ from ...const import (
     CONF_CA_PEM,
     CONF_FINGERPRINT,
     CONF_HOSTS,
-    CONF_KIND,
     CONF_MEMBER_FINGERPRINTS,
     DEFAULT_PORT,
-    Kind,
 )
+from ...flow import EMPTY, HomelabSteps
 from ..client import ProxmoxClient
 from ..connect import async_create_client
 from ..trust import PresentedCertificate, fetch_certificate
@@ -34,12 +28,12 @@ from .problems import NO_PROBLEM, Problem, attempt
 _CORE_DOMAIN: Final = "proxmoxve"
 
 
-class ConnectionSteps(ConfigFlow):
+class ConnectionSteps(HomelabSteps):
     """Address and certificate; `_data` becomes the data of the entry."""
 
     def __init__(self) -> None:
         """Start with nothing known."""
-        self._data: dict[str, Any] = {CONF_KIND: Kind.PROXMOX.value}
+        super().__init__()
         self._typed = ""
         self._presented: PresentedCertificate | None = None
 
@@ -53,19 +47,12 @@ class ConnectionSteps(ConfigFlow):
     async def _async_use(self, found: Found) -> ConfigFlowResult:
         """Go on with an access that the cluster accepts."""
 
-    @property
-    def _entry(self) -> ConfigEntry[Any]:
-        """The entry that the flow is about, when it is not the first set-up."""
-        if self.source == SOURCE_REAUTH:
-            return self._get_reauth_entry()
-        return self._get_reconfigure_entry()
-
     # --- what all forms share -------------------------------------------------------
 
     def _client(self, data: Mapping[str, Any]) -> ProxmoxClient:
         return async_create_client(self.hass, data)
 
-    def _show(
+    def _ask(
         self,
         step_id: str,
         schema: probatio.Schema,
@@ -73,17 +60,9 @@ class ConnectionSteps(ConfigFlow):
         suggested: Mapping[str, Any] | None = None,
         placeholders: Mapping[str, str] | None = None,
     ) -> ConfigFlowResult:
-        """Show a form with what was typed, but never a secret."""
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, suggested),
-            errors=problem.errors,
-            description_placeholders={
-                "address": self._known_address,
-                **(placeholders or {}),
-                **problem.placeholders,
-            },
-        )
+        """Show a form that may name the address."""
+        named = {"address": self._known_address, **(placeholders or {})}
+        return self._show(step_id, schema, problem, suggested, named)
 
     # --- where it is --------------------------------------------------------------
 
@@ -103,7 +82,7 @@ class ConnectionSteps(ConfigFlow):
 
     def _show_address(self, problem: Problem) -> ConfigFlowResult:
         address = self._typed or self._suggested_address()
-        return self._show(
+        return self._ask(
             "proxmox_address",
             forms.ADDRESS,
             problem,
@@ -153,9 +132,9 @@ class ConnectionSteps(ConfigFlow):
 
     def _show_certificate(self, presented: PresentedCertificate) -> ConfigFlowResult:
         self._presented = presented
-        return self._show(
+        return self._ask(
             "proxmox_certificate",
-            forms.EMPTY,
+            EMPTY,
             placeholders={
                 "fingerprint": presented.fingerprint,
                 "subject": presented.subject,

@@ -84,7 +84,6 @@ PASSWORD = probatio.Schema(
         probatio.Required(CONF_PASSWORD): _SECRET,
     }
 )
-EMPTY = probatio.Schema({})
 
 
 def _number(low: int, high: int, unit: str) -> probatio.All[int]:

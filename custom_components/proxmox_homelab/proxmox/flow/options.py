@@ -11,6 +11,7 @@ from ...const import (
     CONF_STORAGE_CRITICAL,
     CONF_STORAGE_WARNING,
 )
+from ...flow import EMPTY
 from ..connect import async_create_client
 from ..models import Resources
 from . import forms
@@ -40,7 +41,7 @@ class ProxmoxOptionsFlow(OptionsFlowWithReload):
         if user_input is not None and self._resources.nodes:
             return self._save(forms.chosen_exclusions(user_input, self._resources))
         if (problem := await self._async_look()) is not None:
-            return self._show("exclusions", forms.EMPTY, problem)
+            return self._show("exclusions", EMPTY, problem)
         options = self.config_entry.options
         schema = probatio.Schema(forms.exclusions(self._resources, options))
         shown = dict(options)
@@ -81,7 +82,7 @@ class ProxmoxOptionsFlow(OptionsFlowWithReload):
         if user_input is not None and self._resources.nodes:
             return self._save(forms.chosen_own_guest(user_input))
         if (problem := await self._async_look()) is not None:
-            return self._show("own_guest", forms.EMPTY, problem)
+            return self._show("own_guest", EMPTY, problem)
         fields = forms.own_guest(self._resources.guests.values())
         picked = self.config_entry.options.get(CONF_OWN_GUEST)
         shown = forms.OWN_GUEST_SEARCHED if picked is None else str(picked)

@@ -1,10 +1,9 @@
 """What a form says when something did not work: one table for every client error."""
 
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
-import logging
+from collections.abc import Awaitable
 from typing import Final
 
+from ... import flow as shared
 from ...errors import (
     AuthenticationError,
     CannotConnectError,
@@ -20,12 +19,12 @@ from ...errors import (
     RequestTimeoutError,
     SecondFactorRequiredError,
 )
+from ...flow import NO_PROBLEM, Problem
 from ..credentials import TokenFormatError
 
-_LOGGER = logging.getLogger(__name__)
+__all__ = ["NO_PROBLEM", "Problem", "attempt", "explain", "explain_token"]
 
-# The first class that fits decides, so subclasses stand before their bases.
-_SENTENCES: Final[Mapping[type[HomelabError], str]] = {
+_SENTENCES: Final[shared.Sentences] = {
     CertificateError: "certificate_changed",
     RequestTimeoutError: "timeout_connect",
     CannotConnectError: "cannot_connect",
@@ -41,35 +40,9 @@ _SENTENCES: Final[Mapping[type[HomelabError], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """The errors of a form by field, and what their sentences need.
-
-    certificate: the other side presents another certificate than the confirmed one.
-    credentials: the address is right and the credentials are not.
-    """
-
-    errors: dict[str, str]
-    placeholders: Mapping[str, str] = field(default_factory=dict)
-    certificate: bool = False
-    credentials: bool = False
-
-
-NO_PROBLEM: Final = Problem(errors={})
-
-
 def explain(err: HomelabError) -> Problem:
     """Return what to tell about an error of a client."""
-    key = next(
-        (key for kind, key in _SENTENCES.items() if isinstance(err, kind)), "unknown"
-    )
-    errors = {"base": key}
-    return Problem(
-        errors=errors,
-        placeholders=err.placeholders,
-        certificate=isinstance(err, CertificateError),
-        credentials=isinstance(err, AuthenticationError),
-    )
+    return shared.explain(err, _SENTENCES)
 
 
 def explain_token(err: TokenFormatError) -> Problem:
@@ -79,11 +52,4 @@ def explain_token(err: TokenFormatError) -> Problem:
 
 async def attempt[T](work: Awaitable[T]) -> T | Problem:
     """Return what `work` returns, or what to tell when it fails."""
-    try:
-        return await work
-    except HomelabError as err:
-        _LOGGER.debug("The flow goes on after an error: %s", err)
-        return explain(err)
-    except Exception:
-        _LOGGER.exception("Unexpected error in the flow")
-        return Problem(errors={"base": "unknown"})
+    return await shared.attempt(work, _SENTENCES)

@@ -7,7 +7,15 @@ from typing import Any, Final, override
 from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
 import probatio
 
-from ...const import CONF_CA_PEM, CONF_FINGERPRINT, CONF_LEVEL, CONF_OWN_GUEST
+from ...const import (
+    CONF_CA_PEM,
+    CONF_FINGERPRINT,
+    CONF_KIND,
+    CONF_LEVEL,
+    CONF_OWN_GUEST,
+    Kind,
+)
+from ...flow import EMPTY
 from ...own_guest import UNKNOWN, OwnGuest
 from ..client import ProxmoxClient, cluster_unique_id
 from ..evidence import async_find_own_guest
@@ -139,7 +147,7 @@ class ProxmoxSteps(AccessSteps):
         """Ask again what the access allows."""
         found = await attempt(async_look(self._client(self._data)))
         if isinstance(found, Problem):
-            return self._show("proxmox_recheck", forms.EMPTY, found)
+            return self._ask("proxmox_recheck", EMPTY, found)
         return await self._async_use(found)
 
     # --- what is there --------------------------------------------------------------
@@ -153,14 +161,14 @@ class ProxmoxSteps(AccessSteps):
         client = self._client(self._data)
         resources = await attempt(client.resources())
         if isinstance(resources, Problem):
-            return self._show("proxmox_recheck", forms.EMPTY, resources)
+            return self._ask("proxmox_recheck", EMPTY, resources)
         self._resources = resources
         own = await self._async_own_guest(client)
         fields = forms.exclusions(resources, {})
         candidates = [resources.guests[vmid] for vmid in own.candidates]
         if len(candidates) > 1:
             fields |= forms.own_guest(candidates)
-        return self._show(
+        return self._ask(
             "proxmox_found",
             probatio.Schema(fields),
             placeholders={
@@ -184,7 +192,7 @@ class ProxmoxSteps(AccessSteps):
             options |= forms.chosen_own_guest(user_input)
         return self.async_create_entry(
             title=self._title,
-            data=self._data,
+            data={CONF_KIND: Kind.PROXMOX.value, **self._data},
             options=options,
             description="created",
             description_placeholders={"dashboard_url": _DASHBOARDS},
