@@ -9,6 +9,7 @@ from homeassistant.core import callback
 from homeassistant.data_entry_flow import UnknownHandler
 
 from .const import CONF_KIND, DOMAIN, Kind
+from .mqtt.flow import MqttOptionsFlow, MqttSteps
 from .proxmox.flow import ProxmoxOptionsFlow, ProxmoxSteps
 
 
@@ -31,11 +32,17 @@ KINDS: Final[Mapping[Kind, KindFlow]] = {
         reauth="proxmox_reauth",
         reconfigure="proxmox_reconfigure",
         options=ProxmoxOptionsFlow,
-    )
+    ),
+    Kind.MQTT: KindFlow(
+        first="mqtt_start",
+        reauth="mqtt_reauth",
+        reconfigure="mqtt_reconfigure",
+        options=MqttOptionsFlow,
+    ),
 }
 
 
-class HomelabConfigFlow(ProxmoxSteps, domain=DOMAIN):
+class HomelabConfigFlow(ProxmoxSteps, MqttSteps, domain=DOMAIN):
     """Sets up one system; each kind's own steps live in its source package."""
 
     VERSION = 1

@@ -43,7 +43,30 @@ class Auth(StrEnum):
 # The own guest as it was proven last, to prove it again with one request.
 CONF_LAST_OWN_GUEST: Final = "last_own_guest"
 
-# Tuning (entry.options).
+# Connection of an MQTT broker (entry.data).
+CONF_ENCRYPTION: Final = "encryption"
+CONF_CLIENT_PEM: Final = "client_pem"
+CONF_CLIENT_KEY_PEM: Final = "client_key_pem"
+CONF_VERIFY_HOSTNAME: Final = "verify_hostname"
+
+
+class Encryption(StrEnum):
+    """How the connection to a broker is encrypted.
+
+    OWN: with certificates that the user gave.
+    """
+
+    NONE = "none"
+    SYSTEM = "system"
+    OWN = "own"
+
+
+# Tuning of an MQTT broker (entry.options): minutes, and base topics.
+CONF_CHECK_INTERVAL: Final = "check_interval"
+CONF_BASE_TOPICS: Final = "base_topics"
+DEFAULT_CHECK_INTERVAL: Final = 10
+
+# Tuning of a Proxmox VE cluster (entry.options).
 CONF_EXCLUDE_GUESTS: Final = "exclude_guests"
 CONF_EXCLUDE_TAGS: Final = "exclude_tags"
 CONF_EXCLUDE_POOLS: Final = "exclude_pools"

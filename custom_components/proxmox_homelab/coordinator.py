@@ -18,6 +18,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
     ConfigEntryError,
+    ConfigEntryNotReady,
     HomeAssistantError,
 )
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
@@ -54,6 +55,17 @@ def as_update_error(err: HomelabError, system: str) -> HomeAssistantError:
             kind = ConfigEntryError
         case _:
             kind = UpdateFailed
+    return _translated(kind, err, system)
+
+
+def as_setup_error(err: HomelabError, system: str) -> HomeAssistantError:
+    """Return what the start of a source raises that has no first poll.
+
+    Everything but refused credentials is tried again: also a certificate may be
+    renewed without anybody doing something here.
+    """
+    refused = isinstance(err, AuthenticationError)
+    kind = ConfigEntryAuthFailed if refused else ConfigEntryNotReady
     return _translated(kind, err, system)
 
 
@@ -253,6 +265,7 @@ class StreamCoordinator[ItemT](HomelabCoordinator[ItemT]):
         """The stream is back."""
         self.last_error = None
         if not self.last_update_success:
+            _LOGGER.info("%s is back", self.name)
             self.async_set_updated_data(self.data)
 
 

@@ -35,7 +35,7 @@ class HomelabDevices:
             link = self._links[key] = DeviceInfo(identifiers={(DOMAIN, key)})
         return link
 
-    def keys(self) -> set[str]:
+    def known_keys(self) -> set[str]:
         """Return the keys of the devices that the registry has for this entry."""
         return {
             key

@@ -124,12 +124,13 @@ class HomelabSelectDescription(HomelabEntityDescription, SelectEntityDescription
 class HomelabUpdateDescription(HomelabEntityDescription, UpdateEntityDescription):
     """An update: the two versions and the notes in Markdown.
 
-    installed_fn and latest_fn get the source, the key and the item.
+    installed_fn and latest_fn get the source, the key and the item, notes_fn the source
+    and the item.
     """
 
     installed_fn: Callable[[Any, str, Any], str | None]
     latest_fn: Callable[[Any, str, Any], str | None]
-    notes_fn: Callable[[Any], str]
+    notes_fn: Callable[[Any, Any], str]
 
 
 class HomelabEntity(Entity):
@@ -142,6 +143,8 @@ class HomelabEntity(Entity):
     entity_description: HomelabEntityDescription
     _attr_has_entity_name = True
     _attr_should_poll = False
+    # Names of devices: long, and of no use in the history.
+    _unrecorded_attributes = frozenset({"devices"})
 
     def __init__(
         self, source: Source, description: HomelabEntityDescription, key: str

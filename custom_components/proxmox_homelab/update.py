@@ -39,4 +39,6 @@ class HomelabUpdate(HomelabEntity, UpdateEntity):
 
     @override
     async def async_release_notes(self) -> str | None:
-        return self.entity_description.notes_fn(self.item) if self.item else None
+        if self.item is None:
+            return None
+        return self.entity_description.notes_fn(self._source, self.item)

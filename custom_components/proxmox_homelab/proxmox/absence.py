@@ -34,7 +34,7 @@ async def async_confirm_gone(source: ProxmoxSource, data: dict[str, Item]) -> No
         return
     missing = source.resources.missing
     _drop_left_out(source, data)
-    for key in source.devices.keys() - data.keys():
+    for key in source.devices.known_keys() - data.keys():
         if kind_of(key) != "disk":
             missing.setdefault(key, _LISTS_TO_BE_GONE)
     due = [key for key, lists in missing.items() if lists >= _LISTS_TO_BE_GONE]

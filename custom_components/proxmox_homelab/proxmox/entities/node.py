@@ -112,7 +112,7 @@ def _latest(
     return manager or f"{installed} + {len(updates)}"
 
 
-def _release_notes(updates: tuple[PackageUpdate, ...]) -> str:
+def _release_notes(source: ProxmoxSource, updates: tuple[PackageUpdate, ...]) -> str:
     rows = [
         f"| {u.package} | {u.old_version or '-'} | {u.version} |"
         for u in sorted(updates, key=lambda u: u.package)

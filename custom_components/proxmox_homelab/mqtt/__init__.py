@@ -1,0 +1,1 @@
+"""An MQTT broker, and the Zigbee2MQTT bridges found on it."""
