@@ -1,7 +1,7 @@
 """Where a broker is, from what an entry, or a flow on its way to one, knows."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.const import CONF_HOST, CONF_PASSWORD, CONF_PORT, CONF_USERNAME
 from homeassistant.core import HomeAssistant
@@ -16,6 +16,9 @@ from ..const import (
 )
 from .transport import Address
 from .trust import build_context
+
+# What a broker gets for each answer; one in a home takes milliseconds.
+CONNECT_SECONDS: Final = 10.0
 
 
 async def async_address(hass: HomeAssistant, data: Mapping[str, Any]) -> Address:
@@ -40,4 +43,5 @@ async def async_address(hass: HomeAssistant, data: Mapping[str, Any]) -> Address
         username=data.get(CONF_USERNAME),
         password=data.get(CONF_PASSWORD),
         tls=tls,
+        timeout=CONNECT_SECONDS,
     )

@@ -36,15 +36,16 @@ class Traffic:
 
     def note(self, report: Health) -> None:
         """Take the next report; one that came already says nothing new."""
-        last, self._last = self._last, report
+        last = self._last
+        if last is not None and report.at <= last.at:
+            return
+        self._last = report
         if last is None:
             self.per_minute = round(report.per_second * 60, 2)
             self._heard_at = report.at
             self._usual_per_second = report.per_second
             return
         seconds = (report.at - last.at).total_seconds()
-        if seconds <= 0:
-            return
         count = _messages_between(last, report)
         self.per_minute = round(count * 60 / seconds, 2)
         if count:

@@ -182,7 +182,7 @@ class MqttSteps(HomelabSteps):
             return self._mqtt_show("mqtt_broker", NO_PROBLEM)
         user_input[CONF_HOST] = user_input[CONF_HOST].strip()
         self._mqtt_take(user_input, set(_BROKER.schema))
-        if not _is_host(self._data[CONF_HOST]):
+        if not _is_host(user_input[CONF_HOST]):
             problem = Problem(errors={CONF_HOST: "mqtt_host_invalid"})
             return self._mqtt_show("mqtt_broker", problem)
         if self._data[CONF_ENCRYPTION] == Encryption.OWN:
