@@ -1,11 +1,16 @@
 """How fast, how old and how quiet the lab is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+import os
 from pathlib import Path
 
 REAL_TASK_SECONDS = 3.0
 """What starting a guest takes on real hardware, about."""
+
+
+def _broker_of_environment() -> str | None:
+    return os.environ.get("LAB_BROKER") or None
 
 
 class Churn(StrEnum):
@@ -29,7 +34,13 @@ class LabSettings:
     request. `unknown_after` is when the last values of a silent node are dropped.
     `auth_delay` is how late a 401 comes (real: 3). `self_mac`, `self_smbios` and
     `self_addresses` are put into the guest that the scenario marks as `self`.
-    `state_dir` keeps the certificates between two runs.
+    `state_dir` keeps the certificates, and what brokers retain, between two runs.
+
+    `radios` starts the brokers, bridges and gateways of a scenario too. `broker` is
+    the program of brokers: `mosquitto`, `embedded`, or None for the best that is here;
+    the environment variable LAB_BROKER is its default. `mqtt_port` is the port of the
+    first broker, every further one has the tenth after it; a broker's TLS port is the
+    next after its own. 0 is any that is free.
     """
 
     task_seconds: float = 0.05
@@ -46,6 +57,9 @@ class LabSettings:
     state_dir: Path | None = None
     churn: Churn = Churn.QUIET
     seed: int = 0
+    radios: bool = False
+    broker: str | None = field(default_factory=_broker_of_environment)
+    mqtt_port: int = 0
 
     def scaled(self, seconds: float) -> float:
         """What these seconds of a real system take in this lab."""

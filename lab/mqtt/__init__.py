@@ -1,0 +1,6 @@
+"""MQTT: brokers, and bridges that behave like Zigbee2MQTT."""
+
+from lab.mqtt.broker import HOST, Broker, backends
+from lab.mqtt.client import Client
+
+__all__ = ["HOST", "Broker", "Client", "backends"]
