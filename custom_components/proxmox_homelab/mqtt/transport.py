@@ -127,6 +127,9 @@ class Connection(aiomqtt.Client):
         # Without a DISCONNECT: a writer for it would be added after the socket is gone.
         if self._client.socket() is not None:
             self._client._sock_close()  # noqa: SLF001 - see the class
+        if self._disconnected.done():
+            # Why it ended was told already, or nobody was there to be told.
+            self._disconnected.exception()
 
 
 _HUNG_UP: Final = "hung up"
