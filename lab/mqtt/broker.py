@@ -15,12 +15,13 @@ import socket
 import tempfile
 from typing import Any, Self
 
-import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
 
 from lab.equipment import Action
 from lab.mqtt import mosquitto
 from lab.mqtt.backend import HOST, Backend, Plan, TlsListener
 from lab.mqtt.certificates import BrokerTls
+from lab.mqtt.client import Client
 from lab.mqtt.embedded import Embedded
 from lab.reading import ScenarioError, check_keys
 from lab.settings import LabSettings
@@ -30,6 +31,8 @@ __all__ = ["HOST", "Broker", "backends"]
 _KEYS = "name user password persistence tls client_certificate"
 _SYS_INTERVAL = 10.0
 _TRIES = 3
+_RELOAD_TRIES = 200
+_RELOAD_SECONDS = 0.01
 
 
 def backends() -> tuple[str, ...]:
@@ -232,8 +235,19 @@ class Broker:
         await self._reload()
 
     async def _reload(self) -> None:
-        if self.running:
-            await self._backend.reload(self._plan)
+        """Have the plan taken over, and wait until it is."""
+        if not self.running:
+            return
+        await self._backend.reload(self._plan)
+        for _ in range(_RELOAD_TRIES):
+            try:
+                async with self._client():
+                    return
+            except MqttConnectError:
+                await asyncio.sleep(_RELOAD_SECONDS)
+
+    def _client(self) -> Client:
+        return Client(HOST, self.port, username=self.user, password=self.password)
 
     async def close(self) -> None:
         """Stop and remove the files that were not meant to stay."""
@@ -285,12 +299,9 @@ class Broker:
 
     async def _recall(self) -> None:
         memory, self._memory = self._memory, []
-        if not memory or self.port is None:
+        if not memory:
             return
-        client = aiomqtt.Client(
-            HOST, self.port, username=self.user, password=self.password
-        )
-        async with client:
+        async with self._client() as client:
             for topic, payload in memory:
                 await client.publish(topic, payload, qos=1, retain=True)
 

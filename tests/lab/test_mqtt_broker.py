@@ -15,6 +15,8 @@ from lab import LabSettings
 from lab.mqtt import HOST, Broker, Client, backends
 from lab.reading import ScenarioError
 
+from .mqtt import connected
+
 type MakeBroker = Callable[..., Awaitable[Broker]]
 
 
@@ -34,19 +36,6 @@ async def make_broker(request: pytest.FixtureRequest) -> AsyncIterator[MakeBroke
     yield make
     for broker in made:
         await broker.close()
-
-
-@asynccontextmanager
-async def connected(broker: Broker, **given: Any) -> AsyncIterator[Client]:
-    """Connect a client as the user whom the broker knows."""
-    options = {"username": broker.user, "password": broker.password, "timeout": 5}
-    options |= given
-    async with Client(
-        HOST,
-        options.pop("port", broker.port),
-        **options,
-    ) as client:
-        yield client
 
 
 @asynccontextmanager
@@ -310,7 +299,6 @@ async def test_figures_can_be_denied(make_broker: MakeBroker) -> None:
         refused = f"{granted}" == "Unspecified error"
         assert refused == (broker.backend == "embedded")
         await client.subscribe("own")
-        await asyncio.sleep(0.1)
         await client.publish("own", b"1")
         assert await read(client) == [("own", b"1", False)]
     assert broker.state()["faults"] == ["$SYS/# denied"]
