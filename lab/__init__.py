@@ -10,6 +10,7 @@ from typing import Any, Self
 from lab import large, scenario
 from lab.accounts import Logins, fill_access
 from lab.control import ControlServer
+from lab.equipment import Equipment
 from lab.pve.access import AccessControl
 from lab.pve.cluster import Cluster
 from lab.pve.dispatch import Dispatcher
@@ -17,6 +18,7 @@ from lab.pve.faults import Faults
 from lab.pve.handlers import build_router
 from lab.pve.server import PveServer, RequestRecord
 from lab.pve.tls import ClusterTls
+from lab.radios import Radios
 from lab.reading import ScenarioError
 from lab.settings import Churn, LabSettings
 
@@ -81,11 +83,17 @@ class Lab:
         self._description = describe(name)
         self._control: ControlServer | None = None
         self._rhythm: asyncio.Task[None] | None = None
+        self._radios: Radios | None = None
 
     @property
     def control_port(self) -> int | None:
         """The port of the control page, None without one."""
         return None if self._control is None else self._control.port
+
+    @property
+    def equipment(self) -> dict[str, Equipment]:
+        """The brokers, bridges and gateways by name, none without `radios`."""
+        return {} if self._radios is None else self._radios.equipment
 
     async def start(self) -> None:
         """Build the cluster and open its ports."""
@@ -111,10 +119,13 @@ class Lab:
         server = PveServer(dispatcher, tls, addresses, port=settings.port)
         await server.start()
         self.pve = Pve(cluster, server, logins, tls)
+        if settings.radios:
+            await self._start_radios(cluster)
         if settings.resources_interval > 0:
             self._rhythm = asyncio.create_task(self._refresh())
         if settings.control_port is not None:
-            self._control = ControlServer(self.pve, settings.control_port)
+            port = settings.control_port
+            self._control = ControlServer(self.pve, self.equipment, port)
             await self._control.start()
 
     def _build(self, addresses: dict[str, str], tls: ClusterTls) -> Cluster:
@@ -135,6 +146,14 @@ class Lab:
         cluster.statistics.refresh()
         return cluster
 
+    async def _start_radios(self, cluster: Cluster) -> None:
+        self._radios = Radios(cluster, self._description)
+        try:
+            await self._radios.start()
+        except BaseException:
+            await self.stop()
+            raise
+
     async def _refresh(self) -> None:
         """Let the figures be collected in the rhythm of pvestatd."""
         while True:
@@ -147,6 +166,8 @@ class Lab:
             self._rhythm.cancel()
         if self._control is not None:
             await self._control.stop()
+        if self._radios is not None:
+            await self._radios.stop()
         await self.pve.cluster.tasks.close()
         await self.pve.server.stop()
         self.pve.tls.close()

@@ -10,6 +10,8 @@ import sys
 from typing import Any
 
 from lab import Churn, Lab, LabSettings
+from lab.equipment import Equipment
+from lab.mqtt import HOST, Broker
 from lab.reading import ScenarioError
 from lab.settings import REAL_TASK_SECONDS
 
@@ -22,6 +24,9 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("scenario", nargs="?", default="house")
     parser.add_argument("--port", type=int, default=8006, help="of every node")
     parser.add_argument("--control-port", type=int, default=8007)
+    parser.add_argument(
+        "--radio-port", type=int, default=8100, help="of the first broker"
+    )
     parser.add_argument("--speed", type=float, default=1.0, help="2 is twice as fast")
     parser.add_argument("--interval", type=float, default=10.0, help="of the list")
     parser.add_argument("--latency", type=float, default=0.0, help="in seconds")
@@ -53,7 +58,17 @@ def facts(lab: Lab) -> dict[str, Any]:
         "tokens": pve.tokens,
         "passwords": pve.passwords,
         "control_url": f"http://127.0.0.1:{lab.control_port}",
+        "equipment": [_reach(found) for found in lab.equipment.values() if found.port],
     }
+
+
+def _reach(found: Equipment) -> dict[str, Any]:
+    reach = {"name": found.name, "kind": found.kind, "host": HOST, "port": found.port}
+    if isinstance(found, Broker):
+        reach |= {"user": found.user, "password": found.password}
+        if found.tls is not None:
+            reach |= {"tls_port": found.tls_port, "ca_pem": found.tls.ca_pem}
+    return reach
 
 
 async def _run(given: argparse.Namespace) -> None:
@@ -69,6 +84,8 @@ async def _run(given: argparse.Namespace) -> None:
         self_mac=mac,
         state_dir=given.state_dir,
         churn=Churn(given.churn),
+        radios=True,
+        radio_port=given.radio_port,
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -87,6 +104,10 @@ async def _run(given: argparse.Namespace) -> None:
         print(f"{'token':<12} {told['tokens']['everything']}")
         for user, password in told["passwords"].items():
             print(f"{user:<12} {password}")
+        for found in told["equipment"]:
+            print(
+                f"{found['name']:<12} {found['kind']} {found['host']}:{found['port']}"
+            )
         sys.stdout.flush()
         await stop.wait()
 

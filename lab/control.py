@@ -1,15 +1,19 @@
 """The control page: change the lab from outside, from a browser, a test or a script.
 
 `GET /state`, `GET /requests`, `POST /reset` and `POST /action` speak JSON; an action is
-`{"do": name, ...arguments}` with the names of `ACTIONS`. It listens on loopback only.
+`{"do": name, ...arguments}` with the names of `ACTIONS`, or for radio equipment
+`{"do": "equipment", "name": ..., "action": ..., "arguments": {...}}`. It listens on
+loopback only.
 """
 
 from collections.abc import Callable, Mapping
 from importlib.resources import files
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from lab.equipment import Equipment
 from lab.pve import power
 from lab.pve.api import ApiError
 from lab.pve.guests import GuestState
@@ -24,9 +28,10 @@ type Arguments = Mapping[str, Any]
 class ControlServer:
     """Serves the page and its interface on 127.0.0.1."""
 
-    def __init__(self, pve: Pve, port: int) -> None:
+    def __init__(self, pve: Pve, equipment: Mapping[str, Equipment], port: int) -> None:
         """Choose the port, 0 for any that is free."""
         self._pve = pve
+        self._equipment = equipment
         self.port = port
         self._runner: web.AppRunner | None = None
 
@@ -54,7 +59,14 @@ class ControlServer:
         return web.Response(text=page, content_type="text/html")
 
     async def _state(self, request: web.Request) -> web.Response:
-        return web.json_response(state(self._pve))
+        return web.json_response(self._found())
+
+    def _found(self) -> dict[str, Any]:
+        equipment = [
+            {**found.state(), "actions": list(found.actions)}
+            for found in self._equipment.values()
+        ]
+        return state(self._pve) | {"equipment": equipment}
 
     async def _requests(self, request: web.Request) -> web.Response:
         records = self._pve.requests
@@ -73,12 +85,21 @@ class ControlServer:
     async def _action(self, request: web.Request) -> web.Response:
         try:
             wanted = await request.json()
-            act(self._pve, wanted)
+            if wanted["do"] == "equipment":
+                await self._operate(wanted)
+            else:
+                act(self._pve, wanted)
         except KeyError as error:
             return web.json_response({"error": f"there is no {error}"}, status=400)
         except (ApiError, TypeError, ValueError) as error:
             return web.json_response({"error": f"{error}"}, status=400)
-        return web.json_response(state(self._pve))
+        return web.json_response(self._found())
+
+    async def _operate(self, given: Arguments) -> None:
+        found = self._equipment[given["name"]]
+        done = found.actions[given["action"]](given.get("arguments") or {})
+        if isawaitable(done):
+            await done
 
 
 def state(pve: Pve) -> dict[str, Any]:

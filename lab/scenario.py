@@ -15,6 +15,7 @@ from lab.pve.cluster import Cluster, Replication
 from lab.pve.guests import Figures, Guest, GuestState, Inside, Snapshot
 from lab.pve.nodes import Disk, Node, Package, UsbDevice
 from lab.pve.storages import Space, Storage
+from lab.radios import SECTIONS
 from lab.reading import ScenarioError, check_keys, expand, place, size
 
 __all__ = ["FOLDER", "ScenarioError", "fill", "load"]
@@ -25,7 +26,10 @@ _MIB = 1024**2
 _DAY = 86400
 _HOUR = 3600
 
-_SECTIONS = "name nodes storages guests jobs backups replications usb_mappings access"
+_SECTIONS = (
+    "name nodes storages guests jobs backups replications usb_mappings access "
+    + " ".join(SECTIONS)
+)
 _NODE_KEYS = (
     "name lan_address memory up_days kernel mac cpu threads wakeonlan root root_used"
     " disks usb packages"

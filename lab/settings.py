@@ -38,9 +38,9 @@ class LabSettings:
 
     `radios` starts the brokers, bridges and gateways of a scenario too. `broker` is
     the program of brokers: `mosquitto`, `embedded`, or None for the best that is here;
-    the environment variable LAB_BROKER is its default. `mqtt_port` is the port of the
-    first broker, every further one has the tenth after it; a broker's TLS port is the
-    next after its own. 0 is any that is free.
+    the environment variable LAB_BROKER is its default. `radio_port` is the port of the
+    first equipment that has one, every further one has the tenth after it; a broker's
+    TLS port is the next after its own. 0 is any that is free.
     """
 
     task_seconds: float = 0.05
@@ -59,7 +59,7 @@ class LabSettings:
     seed: int = 0
     radios: bool = False
     broker: str | None = field(default_factory=_broker_of_environment)
-    mqtt_port: int = 0
+    radio_port: int = 0
 
     def scaled(self, seconds: float) -> float:
         """What these seconds of a real system take in this lab."""

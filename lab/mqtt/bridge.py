@@ -107,7 +107,10 @@ class Bridge:
         self.settings = settings or broker.settings
         self.network: Network = self.setup.make_network()
         self._broker = broker
-        self.configuration = self._make_configuration()
+        self.configuration = payloads.configuration(
+            base, self.stick, self.setup.adapter
+        )
+        self._find_server()
         self.restart_required = False
         self.join_end: float | None = None
         self.published = self.received = 0
@@ -287,6 +290,7 @@ class Bridge:
     async def prepare(self, *, new: bool) -> bool:
         """Start the stick; without one the process ends after 20 s."""
         if not self.stick.works:
+            self.process.settle()
             await self.process.sleep(_NO_STICK_SECONDS)
             return False
         await self.process.sleep(_START_SECONDS)
@@ -295,6 +299,7 @@ class Bridge:
         if new:
             self._born, self.published, self.received = now, 0, 0
         self.restart_required = False
+        self._find_server()
         self.radio.begin()
         self.process.spawn(self.radio.run())
         self.process.spawn(self._check_health())
@@ -449,9 +454,9 @@ class Bridge:
     def _state(self, word: str) -> bytes:
         return word.encode() if self.setup.legacy else payloads.encode({"state": word})
 
-    def _make_configuration(self) -> dict[str, Any]:
+    def _find_server(self) -> None:
         server = self.setup.server or f"mqtt://{HOST}:{self._broker.port or 1883}"
-        return payloads.configuration(self.base, server, self.stick, self.setup.adapter)
+        self.configuration["mqtt"]["server"] = server
 
     def _leave_behind(self) -> None:
         for topic, payload in (

@@ -28,7 +28,7 @@ from lab.settings import LabSettings
 
 __all__ = ["HOST", "Broker", "backends"]
 
-_KEYS = "name user password persistence tls client_certificate"
+_KEYS = "name user password persistence tls client_certificate port"
 _SYS_INTERVAL = 10.0
 _TRIES = 3
 _RELOAD_TRIES = 200
@@ -104,7 +104,9 @@ class Broker:
             "restart": lambda given: self.restart(),
             "lose_memory": lambda given: self.restart(forget=True),
             "hang": lambda given: self.hang(),
-            "change_password": lambda given: self.change_password(given["password"]),
+            "change_password": lambda given: self.change_password(
+                str(given["password"])
+            ),
             "deny_sys": lambda given: self.deny("$SYS/#"),
             "allow_all": lambda given: self.deny(),
         }
@@ -121,7 +123,7 @@ class Broker:
             persistence=bool(found.get("persistence", True)),
             tls=bool(found.get("tls", False)),
             client_certificate=bool(found.get("client_certificate", False)),
-            port=settings.mqtt_port,
+            port=int(found.get("port", 0)),
         )
 
     # --- what a client needs to know -----------------------------------------------

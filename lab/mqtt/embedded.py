@@ -139,6 +139,14 @@ class _Broker(Broker):  # type: ignore[misc]
                     await self.retain_message(session, *will)
         await self._flush()
 
+    @override
+    async def shutdown(self) -> None:
+        # amqtt would wait for ever for those who never said who they are.
+        for server in self._servers.values():
+            server.instance.close()
+            server.instance.close_clients()
+        await super().shutdown()
+
     async def _flush(self) -> None:
         """Wait until what was received is retained and sent on."""
         for _ in range(_FLUSH_TRIES):

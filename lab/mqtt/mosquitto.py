@@ -33,11 +33,16 @@ class Mosquitto:
         self._program = program
         self._process: asyncio.subprocess.Process | None = None
         self._folder: Path | None = None
+        self._open = False
+
+    @property
+    def _lives(self) -> bool:
+        return self._process is not None and self._process.returncode is None
 
     @property
     def running(self) -> bool:
-        """Whether the process is there."""
-        return self._process is not None and self._process.returncode is None
+        """Whether it has opened its ports and its process is there."""
+        return self._open and self._lives
 
     @property
     def subscribed(self) -> list[tuple[str, str]]:
@@ -75,7 +80,7 @@ class Mosquitto:
             raise
 
     async def _wait_until_open(self, port: int) -> None:
-        while self.running:
+        while self._lives:
             try:
                 _, writer = await asyncio.open_connection(HOST, port)
             except ConnectionRefusedError:
@@ -84,7 +89,8 @@ class Mosquitto:
             writer.close()
             # Somebody else's port answers as well; ours would have ended by now.
             await asyncio.sleep(_POLL_SECONDS)
-            if self.running:
+            if self._lives:
+                self._open = True
                 return
         raise OSError(f"mosquitto did not start: {self._last_words()}")
 
@@ -100,7 +106,7 @@ class Mosquitto:
 
     async def stop(self) -> None:
         """Ask it to end, and kill it when it does not."""
-        process, self._process = self._process, None
+        process, self._process, self._open = self._process, None, False
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError):

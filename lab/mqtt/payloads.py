@@ -126,7 +126,7 @@ def report(found: Device) -> dict[str, Any]:
 # --- bridge/info -------------------------------------------------------------------
 
 
-def configuration(base: str, server: str, stick: Stick, adapter: str) -> dict[str, Any]:
+def configuration(base: str, stick: Stick, adapter: str) -> dict[str, Any]:
     """Return what is shown of the configuration: neither keys nor passwords."""
     return {
         "advanced": {
@@ -155,7 +155,6 @@ def configuration(base: str, server: str, stick: Stick, adapter: str) -> dict[st
             "base_topic": base,
             "force_disable_retain": False,
             "keepalive": 60,
-            "server": server,
             "version": 4,
         },
         "passlist": [],

@@ -17,7 +17,7 @@ from lab.mqtt.client import Client
 from lab.settings import LabSettings
 
 _RECONNECT = 1.0
-_CONNECT_TIMEOUT = 2.0
+_CONNECT_TIMEOUT = 1.0
 _MINUTE = 60.0
 
 SUPERVISORS: Mapping[str, tuple[tuple[float, ...], bool]] = {
@@ -98,6 +98,10 @@ class Process:
             self._asked.clear()
             self._supervisor = asyncio.create_task(self._supervise())
         await self._settled.wait()
+
+    def settle(self) -> None:
+        """Let nobody wait for the start any longer."""
+        self._settled.set()
 
     def ask(self, how: End) -> None:
         """Have the process end some time."""

@@ -236,7 +236,7 @@ class Cluster:
 
     def delete_guest(self, vmid: int) -> None:
         """Remove a guest with everything that knows it, as its owner would."""
-        del self.guests[vmid]
+        self.guests.pop(vmid).halt()
         self.ha.resources.pop(vmid, None)
         for members in self.pools.values():
             members.discard(vmid)

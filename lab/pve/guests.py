@@ -4,7 +4,7 @@ Units are bytes and seconds. The configuration holds the keys as
 `GET .../config` returns them; name, tags, memory and so on are read from it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 import hashlib
@@ -88,7 +88,10 @@ class Inside:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Guest:
-    """A VM or a container. `started` is seconds since the epoch."""
+    """A VM or a container. `started` is seconds since the epoch.
+
+    `power_listeners` are told True whenever it begins and False whenever it halts.
+    """
 
     vmid: int
     kind: Kind
@@ -110,6 +113,7 @@ class Guest:
     migration_error: str | None = None
     is_self: bool = False
     pid: int | None = None
+    power_listeners: list[Callable[[bool], object]] = field(default_factory=list)
 
     @property
     def is_vm(self) -> bool:
@@ -238,12 +242,18 @@ class Guest:
         self.started = now
         self.pid = pid
         self.figures.clear_counters()
+        self._tell_power(on=True)
 
     def halt(self) -> None:
         """Become stopped."""
         self.state = GuestState.STOPPED
         self.started = None
         self.pid = None
+        self._tell_power(on=False)
+
+    def _tell_power(self, *, on: bool) -> None:
+        for listener in self.power_listeners:
+            listener(on)
 
     def check_lock(self) -> None:
         """Raise the error of a locked guest."""

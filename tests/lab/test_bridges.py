@@ -514,7 +514,8 @@ async def test_a_stick_that_is_missing_at_the_start(broker: Broker) -> None:
         assert (await watcher.until("bridge/info")).retained
         watcher.forget()
         await bridge.start()
-        assert bridge.state()["condition"] == "waiting"
+        assert bridge.state()["condition"] == "starting"
+        await until(lambda: bridge.state()["condition"] == "waiting")
         assert watcher.all("bridge/state") == []
         await bridge.plug_stick()
         await watcher.state("online")

@@ -59,7 +59,7 @@ async def test_the_page_itself(page: Page) -> None:
         assert answer.content_type == "text/html"
         text = await answer.text()
     asked = set(re.findall(r'do(?:=|: )"(\w+)"', text))
-    assert {"node_off", "start", "fill", "revoke"} <= asked <= set(ACTIONS)
+    assert {"node_off", "start", "fill", "revoke"} <= asked <= {*ACTIONS, "equipment"}
 
 
 async def test_state(page: Page) -> None:

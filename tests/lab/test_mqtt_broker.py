@@ -205,6 +205,15 @@ async def test_a_stop_cuts_clients_off(make_broker: MakeBroker) -> None:
         await broker.stop()
 
 
+async def test_a_stop_does_not_wait_for_a_stranger(make_broker: MakeBroker) -> None:
+    broker = await make_broker()
+    reader, writer = await asyncio.open_connection(HOST, broker.port)
+    async with asyncio.timeout(5):
+        await broker.stop()
+        assert await reader.read() == b""
+    writer.close()
+
+
 @pytest.mark.parametrize(
     ("given", "restart"), [({}, {"forget": True}), ({"persistence": False}, {})]
 )
