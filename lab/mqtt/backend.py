@@ -1,10 +1,17 @@
 """What a broker is told to be, and what the two programs behind it have in common."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+import time
 from typing import Protocol
 
 HOST = "127.0.0.1"
+
+
+async def pause(seconds: float) -> None:
+    """Wait a short moment of real time, also where a test holds the clock still."""
+    await asyncio.to_thread(time.sleep, seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -231,11 +231,11 @@ class Bridge:
 
     async def stop(self) -> None:
         """Stop the process as SIGTERM does."""
-        await self.process.end(End.STOP)
+        await self.process.stop()
 
     async def crash(self) -> None:
         """Kill the process; it stays away until `start`."""
-        await self.process.end(End.CRASH)
+        await self.process.crash()
 
     async def hang_stick(self) -> None:
         """Let the stick take commands and never answer."""

@@ -19,7 +19,7 @@ from aiomqtt.exceptions import MqttConnectError
 
 from lab.equipment import Action
 from lab.mqtt import mosquitto
-from lab.mqtt.backend import HOST, Backend, Plan, TlsListener
+from lab.mqtt.backend import HOST, Backend, Plan, TlsListener, pause
 from lab.mqtt.certificates import BrokerTls
 from lab.mqtt.client import Client
 from lab.mqtt.embedded import Embedded
@@ -246,7 +246,7 @@ class Broker:
                 async with self._client():
                     return
             except MqttConnectError:
-                await asyncio.sleep(_RELOAD_SECONDS)
+                await pause(_RELOAD_SECONDS)
 
     def _client(self) -> Client:
         return Client(HOST, self.port, username=self.user, password=self.password)

@@ -18,7 +18,7 @@ from amqtt.errors import BrokerError  # type: ignore[import-untyped]
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler  # type: ignore[import-untyped]
 from amqtt.session import Session  # type: ignore[import-untyped]
 
-from lab.mqtt.backend import HOST, Plan, TlsListener
+from lab.mqtt.backend import HOST, Plan, TlsListener, pause
 
 _VERSION = "aMQTT version 0.12"
 _FLUSH_SECONDS = 0.005
@@ -151,7 +151,7 @@ class _Broker(Broker):  # type: ignore[misc]
         """Wait until what was received is retained and sent on."""
         for _ in range(_FLUSH_TRIES):
             # First of all: what left the queue may not have been looked at yet.
-            await asyncio.sleep(_FLUSH_SECONDS)
+            await pause(_FLUSH_SECONDS)
             received = (
                 session.delivered_message_queue
                 for session, _ in self._sessions.values()

@@ -9,11 +9,12 @@ from pathlib import Path
 import re
 import shutil
 import signal
+import socket
 
-from lab.mqtt.backend import HOST, Plan
+from lab.mqtt.backend import HOST, Plan, pause
 
-_START_SECONDS = 10.0
 _POLL_SECONDS = 0.01
+_POLLS = 1000
 _STOP_SECONDS = 10.0
 _ITERATIONS = 101
 _SUBSCRIPTION = re.compile(r"^\d+: (\S+) [0-2] (\S.*)$")
@@ -73,25 +74,21 @@ class Mosquitto:
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            async with asyncio.timeout(_START_SECONDS):
-                await self._wait_until_open(plan.port)
-        except TimeoutError, OSError:
+            await self._wait_until_open(plan.port)
+        except OSError:
             await self.stop()
             raise
 
     async def _wait_until_open(self, port: int) -> None:
-        while self._lives:
-            try:
-                _, writer = await asyncio.open_connection(HOST, port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(_POLL_SECONDS)
-                continue
-            writer.close()
+        for _ in range(_POLLS):
+            there = await asyncio.to_thread(_look, port)
             # Somebody else's port answers as well; ours would have ended by now.
-            await asyncio.sleep(_POLL_SECONDS)
-            if self._lives:
+            await pause(_POLL_SECONDS)
+            if there and self._lives:
                 self._open = True
                 return
+            if not self._lives:
+                break
         raise OSError(f"mosquitto did not start: {self._last_words()}")
 
     def _last_words(self) -> str:
@@ -121,6 +118,11 @@ class Mosquitto:
         """Delete its database."""
         if self._folder is not None:
             (self._folder / "mosquitto.db").unlink(missing_ok=True)
+
+
+def _look(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex((HOST, port)) == 0
 
 
 def _read(path: Path) -> str:

@@ -41,6 +41,9 @@ class End(StrEnum):
     """It begins anew within the same process."""
 
 
+_FINAL = (End.STOP, End.CRASH)
+
+
 class Program(Protocol):
     """What runs in the process."""
 
@@ -104,21 +107,23 @@ class Process:
         self._settled.set()
 
     def ask(self, how: End) -> None:
-        """Have the process end some time."""
-        if not self._asked.is_set():
+        """Have the process end some time; what ends it for good comes first."""
+        if how in _FINAL or not self._asked.is_set():
             self._wish = how
             self._asked.set()
 
-    async def end(self, how: End) -> None:
-        """End the process and whoever would start it again."""
-        if self._supervisor is None:
-            return
-        self.ask(how)
-        if how in (End.STOP, End.CRASH):
-            # Another wish may have been first.
-            while not self._supervisor.done():
-                await asyncio.wait([self._supervisor], timeout=0.1)
-                self.ask(how)
+    async def stop(self) -> None:
+        """End the process in an orderly way, and whoever would start it again."""
+        await self._end(End.STOP)
+
+    async def crash(self) -> None:
+        """Kill the process, and whoever would start it again."""
+        await self._end(End.CRASH)
+
+    async def _end(self, how: End) -> None:
+        if self._supervisor is not None:
+            self.ask(how)
+            await asyncio.wait([self._supervisor])
 
     async def sleep(self, seconds: float) -> bool:
         """Let seconds of a real system pass; say whether it shall end meanwhile."""
@@ -142,7 +147,7 @@ class Process:
             while True:
                 how = await self._run(new=new)
                 await self._end_work()
-                if how in (End.STOP, End.CRASH):
+                if how in _FINAL:
                     return
                 new = how is not End.RESTART
                 if not new:
@@ -154,7 +159,7 @@ class Process:
                     return
                 self.condition = "waiting"
                 self._settled.set()
-                if await self.sleep(wait) and self._take() in (End.STOP, End.CRASH):
+                if await self.sleep(wait) and self._take() in _FINAL:
                     return
         finally:
             self.condition = "stopped"

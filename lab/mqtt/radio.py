@@ -1,6 +1,5 @@
 """What happens in the air: devices report, fall silent, join and leave."""
 
-import time
 from typing import TYPE_CHECKING
 
 from lab.mqtt import payloads
@@ -30,7 +29,7 @@ class Radio:
         """Count messages anew."""
         for device in self._bridge.network.devices:
             device.messages = 0
-            device.heard = time.monotonic()
+            device.silence = 0
 
     async def run(self) -> None:
         """Let every device report once a minute, for ever."""
@@ -55,10 +54,10 @@ class Radio:
             await self._bridge.publish(device.name, payloads.report(device))
 
     async def _look_for_lost(self) -> None:
-        scaled, now = self._bridge.settings.scaled, time.monotonic()
         for device in self._bridge.network.devices:
+            device.silence += 1
             limit = _MAINS_TIMEOUT if device.router else _BATTERY_TIMEOUT
-            if now - device.heard > scaled(limit):
+            if device.silence * _TICK_SECONDS > limit:
                 await self._set_available(device, False)
 
     async def _set_available(self, device: Device, available: bool) -> None:

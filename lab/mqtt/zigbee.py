@@ -163,8 +163,9 @@ class Device:
     """A device of a network.
 
     `online` is whether it has power and reach, `available` what the bridge believes.
-    `in_table` is whether the stick knows it, which it must of every router. `heard` is
-    by the monotonic clock, `last_seen` seconds since the epoch.
+    `in_table` is whether the stick knows it, which it must of every router. `silence`
+    is for how many steps of the radio it was not heard, `last_seen` is seconds since
+    the epoch.
     """
 
     ieee: str
@@ -179,7 +180,7 @@ class Device:
     messages: int = 0
     leave_count: int = 0
     address_changes: int = 0
-    heard: float = field(default_factory=time.monotonic)
+    silence: int = 0
     last_seen: float = field(default_factory=time.time)
 
     @property
@@ -195,7 +196,7 @@ class Device:
     def hear(self) -> None:
         """Count a message of it."""
         self.messages += 1
-        self.heard, self.last_seen = time.monotonic(), time.time()
+        self.silence, self.last_seen = 0, time.time()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from lab import LabSettings
@@ -357,3 +358,15 @@ def test_a_broker_of_a_scenario() -> None:
     assert (broker.name, broker.user, broker.port) == ("emqx", "home", None)
     with pytest.raises(ScenarioError, match="nobody knows colour"):
         Broker.from_description({**found, "colour": "red"}, LabSettings())
+
+
+async def test_it_works_where_a_test_holds_the_clock_still(
+    make_broker: MakeBroker, freezer: FrozenDateTimeFactory
+) -> None:
+    broker = await make_broker(user="home", password="x")
+    await broker.change_password("y")
+    await broker.restart(forget=True)
+    await broker.hang()
+    await broker.start()
+    async with connected(broker):
+        await broker.deny("$SYS/#")

@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 import json
 from pathlib import Path
 import re
+import shutil
 import signal
+import socket
 import ssl
 import sys
 
 from aiohttp import ClientSession, TCPConnector
+import pytest
 
 from lab.__main__ import facts, host_mac
 
@@ -83,6 +86,32 @@ async def test_start_use_and_stop(tmp_path: Path) -> None:
     assert found["tokens"]["everything"] in text
     assert re.search(rf"pve1 +https://127\.0\.0\.1:{found['port']}", text)
     assert any(state.iterdir())
+
+
+@pytest.mark.skipif(
+    shutil.which("mosquitto", path="/usr/bin:/usr/sbin") is not None
+    and shutil.which("setpriv") is None,
+    reason="nothing here ends a child with its parent",
+)
+async def test_radios_run_and_do_not_outlive_it(tmp_path: Path) -> None:
+    announced = tmp_path / "lab.json"
+    async with program(
+        "house", "--port", "0", "--control-port", "0", "--radio-port", "0",
+        "--speed", "50", "--announce", f"{announced}", "--state-dir", f"{tmp_path}",
+    ) as process:  # fmt: skip
+        await until(announced.is_file)
+        (found,) = json.loads(announced.read_text())["equipment"]
+        broker = found["host"], found["port"]
+        _, writer = await asyncio.open_connection(*broker)
+        writer.close()
+        process.kill()
+        await process.wait()
+
+    def is_gone() -> bool:
+        with socket.socket() as client:
+            return client.connect_ex(broker) != 0
+
+    await until(is_gone)
 
 
 async def test_a_scenario_that_there_is_not() -> None:
