@@ -275,7 +275,9 @@ class DeconzGateway:
 
 
 async def _serve(app: web.Application, port: int) -> web.AppRunner:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_PATIENCE)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=_PATIENCE, handler_cancellation=True
+    )
     await runner.setup()
     await web.TCPSite(runner, _HOST, port, reuse_address=True).start()
     return runner

@@ -1,0 +1,1 @@
+"""The deCONZ source, against a gateway of the lab."""
