@@ -9,6 +9,7 @@ from homeassistant.core import callback
 from homeassistant.data_entry_flow import UnknownHandler
 
 from .const import CONF_KIND, DOMAIN, Kind
+from .deconz.flow import DeconzSteps
 from .mqtt.flow import MqttOptionsFlow, MqttSteps
 from .proxmox.flow import ProxmoxOptionsFlow, ProxmoxSteps
 
@@ -39,10 +40,15 @@ KINDS: Final[Mapping[Kind, KindFlow]] = {
         reconfigure="mqtt_reconfigure",
         options=MqttOptionsFlow,
     ),
+    Kind.DECONZ: KindFlow(
+        first="deconz_address",
+        reauth="deconz_reauth",
+        reconfigure="deconz_reconfigure",
+    ),
 }
 
 
-class HomelabConfigFlow(ProxmoxSteps, MqttSteps, domain=DOMAIN):
+class HomelabConfigFlow(ProxmoxSteps, MqttSteps, DeconzSteps, domain=DOMAIN):
     """Sets up one system; each kind's own steps live in its source package."""
 
     VERSION = 1

@@ -40,6 +40,9 @@ class Auth(StrEnum):
     PASSWORD = "password"
 
 
+# The address of the stick of a deCONZ gateway (entry.data).
+CONF_BRIDGE_ID: Final = "bridge_id"
+
 # The own guest as it was proven last, to prove it again with one request.
 CONF_LAST_OWN_GUEST: Final = "last_own_guest"
 

@@ -16,6 +16,7 @@ from homeassistant.helpers.device_registry import DeviceEntry, DeviceInfo
 
 from .const import CONF_KIND, Kind
 from .coordinator import HomelabCoordinator
+from .deconz.source import DeconzSource
 from .mqtt.source import MqttSource
 from .proxmox.source import ProxmoxSource
 
@@ -106,6 +107,7 @@ def source_of(hass: HomeAssistant, entry: HomelabConfigEntry) -> Source:
 
 
 _SOURCES: Mapping[Kind, Callable[[HomeAssistant, HomelabConfigEntry], Source]] = {
+    Kind.DECONZ: DeconzSource,
     Kind.PROXMOX: ProxmoxSource,
     Kind.MQTT: MqttSource,
 }

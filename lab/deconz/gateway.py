@@ -22,6 +22,7 @@ _GATEWAY_KEYS: Final = {
     "label": "name",
     "bridgeid": "bridge_id",
     "devicename": "device_name",
+    "mac": "mac",
     "firmware": "firmware",
     "version": "version",
     "channel": "channel",
@@ -50,6 +51,7 @@ class DeconzGateway:
         self._awake = asyncio.Event()
         self._awake.set()
         self._speaks = True
+        self.pongs = 0
 
     @classmethod
     def from_description(cls, found: Mapping[str, Any], _settings: LabSettings) -> Self:
@@ -242,6 +244,11 @@ class DeconzGateway:
             {"e": change, "id": number, "r": collection, "t": "event", **more}
         )
 
+    async def ping(self) -> None:
+        """Ask all that listen whether they are still there."""
+        for socket in tuple(self._sockets):
+            await socket.ping()
+
     async def push(self, message: object) -> None:
         """Push any message; a text is pushed as it is."""
         if not self._speaks or not self._awake.is_set():
@@ -264,6 +271,8 @@ class DeconzGateway:
                     await self._awake.wait()
                     if self._speaks:
                         await socket.pong(message.data)
+                elif message.type is WSMsgType.PONG:
+                    self.pongs += 1
         finally:
             self._sockets.discard(socket)
         return socket

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import ceil
+from math import ceil, inf
 import secrets
 from time import monotonic
 from typing import Any, Final
@@ -23,6 +23,7 @@ _NO_FIRMWARE: Final = "0x00000000"
 _SAME_KEY: Final = 30.0
 # The network is opened for so long at a time, in seconds.
 _CHUNK: Final = 60
+_BEAT: Final = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Gateway:
     name: str = "Phoscon-GW"
     bridge_id: str = "00212EFFFF00C5FB"
     device_name: str = "ConBee II"
+    mac: str = "bc:24:11:00:00:6e"
     firmware: str = "0x26780700"
     version: str = "2.28.1"
     channel: int = 15
@@ -51,9 +53,9 @@ class Gateway:
     sensors: dict[str, dict[str, Any]] = field(default_factory=dict)
     devices: dict[str, LabDevice] = field(default_factory=dict)
     _created: dict[str, float] = field(default_factory=dict)
-    _unlocked_until: float = float("-inf")
-    _opened_at: float = float("-inf")
-    _closed: bool = True
+    _unlocked_until: float = -inf
+    _opened_at: float = -inf
+    _closes_at: float = inf
 
     def __post_init__(self) -> None:
         """List what every gateway lists."""
@@ -91,20 +93,27 @@ class Gateway:
     # --- the network -----------------------------------------------------------
 
     def permit_join(self, seconds: int) -> None:
-        """Open the network for as long as the setting says, or close it with 0."""
-        self._closed = seconds == 0
-        self._opened_at = self.clock()
+        """Open the network for as long as the setting says, or close it with 0.
+
+        It is not closed at once, but with the next beat of a timer.
+        """
+        now = self.clock()
+        if seconds == 0:
+            self._closes_at = now + _BEAT
+        else:
+            self._opened_at, self._closes_at = now, inf
 
     @property
     def permit_join_left(self) -> tuple[int, int]:
         """How long this opening goes on, and what follows after it, in seconds."""
-        elapsed = self.clock() - self._opened_at
-        total = self.network_open_seconds
-        if self._closed or elapsed >= total:
+        now, total = self.clock(), self.network_open_seconds
+        elapsed = now - self._opened_at
+        if elapsed >= total or now >= self._closes_at:
             return 0, 0
         begun = int(elapsed) // _CHUNK * _CHUNK
         this = min(_CHUNK, total - begun)
-        return ceil(this - (elapsed - begun)), total - begun - this
+        following = 0 if self._closes_at < inf else total - begun - this
+        return ceil(this - (elapsed - begun)), following
 
     # --- devices ---------------------------------------------------------------
 
@@ -171,7 +180,7 @@ class Gateway:
             "datastoreversion": "93",
             **({"devicename": self.device_name} if self.stick else {}),
             "factorynew": False,
-            "mac": "38:60:77:7c:53:18",
+            "mac": self.mac,
             "modelid": "deCONZ",
             "name": self.name,
             "replacesbridgeid": None,

@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.proxmox_homelab.deconz import client as client_module
 from custom_components.proxmox_homelab.deconz.client import DeconzClient
-from custom_components.proxmox_homelab.deconz.models import Change, Collection
+from custom_components.proxmox_homelab.deconz.models import Change, Collection, Network
 from custom_components.proxmox_homelab.errors import (
     AuthenticationError,
     CannotConnectError,
@@ -27,7 +27,7 @@ type Call = Callable[[DeconzClient], Awaitable[object]]
 CALLS: list[Call] = [
     lambda client: client.public_config(),
     lambda client: client.config(),
-    lambda client: client.inventory(),
+    lambda client: client.parts(),
     lambda client: client.permit_join(60),
     lambda client: client.request_key("app"),
 ]
@@ -82,7 +82,7 @@ async def test_the_configuration_and_the_devices_are_read(
     client: DeconzClient,
 ) -> None:
     assert (await client.config()).permit_join_seconds == 0
-    names = [device.name for device in (await client.inventory()).devices]
+    names = [device.name for device in Network.of(await client.parts()).devices]
     assert names == ["Lamp", "Motion", "Plug", "Switch"]
 
 
@@ -93,6 +93,7 @@ async def test_the_network_is_opened_and_closed(
     clock.now += 10
     assert (await client.config()).permit_join_seconds == 50
     await client.permit_join(0)
+    clock.now += 1
     assert (await client.config()).permit_join_seconds == 0
 
 
@@ -112,7 +113,7 @@ async def test_no_key_leads_astray(
     session: ClientSession, gateway: DeconzGateway, key: str
 ) -> None:
     with pytest.raises(HomelabError):
-        await client_of(session, gateway, key).inventory()
+        await client_of(session, gateway, key).parts()
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -245,6 +246,19 @@ async def test_a_quiet_websocket_that_answers_pings_stays(
         async with asyncio.timeout(0.4):
             await stream.next()
     await stream.close()
+
+
+async def test_a_gateway_that_asks_whether_anybody_is_there_gets_an_answer(
+    client: DeconzClient, gateway: DeconzGateway
+) -> None:
+    stream = await client.listen(gateway.gateway.websocket_port)
+    await gateway.ping()
+    await gateway.set_reachable("Lamp", reachable=False)
+    await stream.next()
+    await gateway.set_reachable("Lamp", reachable=True)
+    await stream.next()
+    await stream.close()
+    assert gateway.pongs == 1
 
 
 async def test_a_silent_websocket_is_lost(

@@ -9,16 +9,18 @@ import pytest
 from custom_components.proxmox_homelab.deconz.models import (
     Change,
     Collection,
-    Inventory,
+    Device,
+    Network,
     Part,
     PartEvent,
+    PartKey,
 )
 from custom_components.proxmox_homelab.deconz.parse import (
     parse_config,
     parse_errors,
     parse_event,
-    parse_inventory,
     parse_key,
+    parse_parts,
     parse_public_config,
 )
 from custom_components.proxmox_homelab.errors import (
@@ -62,10 +64,14 @@ def config(**changes: Any) -> dict[str, Any]:
     return {**answer, **changes}
 
 
-def state(**items: dict[str, Any]) -> Inventory:
-    return parse_inventory(
+def state(**items: dict[str, Any]) -> dict[PartKey, Part]:
+    return parse_parts(
         {"config": {"bridgeid": BRIDGE}, "lights": {}, "sensors": {}, **items}
     )
+
+
+def devices(parts: dict[PartKey, Part]) -> tuple[Device, ...]:
+    return Network.of(parts).devices
 
 
 def light(unique: str | None = "00:0b:57:ff:fe:00:00:01-01", **more: Any) -> Any:
@@ -114,6 +120,9 @@ def test_the_configuration_is_read() -> None:
         ({"permitjoin": None}, "permit_join_seconds", None),
         ({"permitjoin": 60, "permitjoinfull": 120}, "permit_join_seconds", 180),
         ({"permitjoin": 255}, "permits_forever", True),
+        ({"mac": "BC:24:11:00:00:6E"}, "mac", "bc:24:11:00:00:6e"),
+        ({"mac": "38:60:77:7c:53:18"}, "mac", None),
+        ({"mac": 5}, "mac", None),
         ({"brand_new": {"deep": [1]}}, "channel", 15),
     ],
 )
@@ -153,31 +162,31 @@ def test_lights_and_sensors_of_one_address_are_one_device() -> None:
     knows = Gateway()
     knows.add_device("Plug", "plug")
     knows.add_device("Motion", "motion")
-    found = parse_inventory(knows.full_state(extended=True))
-    assert [device.name for device in found.devices] == ["Motion", "Plug"]
-    assert len(found.parts) == 2 + 3 + 3
+    found = parse_parts(knows.full_state(extended=True))
+    assert [device.name for device in Network.of(found).devices] == ["Motion", "Plug"]
+    assert len(found) == 2 + 3 + 3
 
 
 def test_the_gateway_its_daylight_and_virtual_sensors_are_no_devices() -> None:
     knows = Gateway()
     knows.add_virtual_sensor("00:0b:57:ff:fe:00:00:99-01")
-    assert parse_inventory(knows.full_state(extended=True)).devices == ()
+    assert devices(parse_parts(knows.full_state(extended=True))) == ()
 
 
 @pytest.mark.parametrize(
     "unique", [None, "", 7, "some text", "00:0b:57-01", "00212EFFFF00C5FB-01"]
 )
 def test_what_has_no_address_is_no_device(unique: Any) -> None:
-    assert state(lights={"1": light(unique)}).devices == ()
+    assert devices(state(lights={"1": light(unique)})) == ()
 
 
 def test_the_gateway_is_known_by_its_address_too() -> None:
     found = state(lights={"1": light("00:21:2E:FF:FF:00:C5:FB-01", type="New thing")})
-    assert found.devices == ()
+    assert devices(found) == ()
 
 
 def test_a_device_without_an_endpoint_counts() -> None:
-    assert len(state(lights={"1": light("00:0B:57:FF:FE:00:00:01")}).devices) == 1
+    assert len(devices(state(lights={"1": light("00:0B:57:FF:FE:00:00:01")}))) == 1
 
 
 @pytest.mark.parametrize(
@@ -194,9 +203,11 @@ def test_a_device_without_an_endpoint_counts() -> None:
 def test_a_device_answers_when_any_of_its_parts_does(
     lamp: Any, sensor: Any, expected: bool | None
 ) -> None:
-    found = state(
-        lights={"1": light(state={"reachable": lamp})},
-        sensors={"4": light(config={"reachable": sensor}, name="Power")},
+    found = Network.of(
+        state(
+            lights={"1": light(state={"reachable": lamp})},
+            sensors={"4": light(config={"reachable": sensor}, name="Power")},
+        )
     )
     assert [device.reachable for device in found.devices] == [expected]
     assert found.unreachable == (("Lamp",) if expected is False else ())
@@ -204,18 +215,18 @@ def test_a_device_answers_when_any_of_its_parts_does(
 
 def test_a_device_without_a_name_has_its_address() -> None:
     found = state(lights={"1": light(name=None)})
-    assert found.devices[0].name == "00:0b:57:ff:fe:00:00:01"
+    assert devices(found)[0].name == "00:0b:57:ff:fe:00:00:01"
 
 
 def test_entries_that_are_none_are_left_out() -> None:
     found = state(lights={"1": None, "2": [], "3": light(state="on")})
-    assert list(found.parts) == [(LIGHTS, "3")]
+    assert list(found) == [(LIGHTS, "3")]
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"lights": [], "sensors": {}}])
 def test_a_state_without_lists_is_no_state(answer: object) -> None:
     with pytest.raises(ProtocolError):
-        parse_inventory(answer)
+        parse_parts(answer)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +301,7 @@ def test_errors_are_read_from_a_list() -> None:
 
 @given(JSON)
 def test_nothing_but_our_errors_comes_of_any_answer(data: Any) -> None:
-    for parse in (parse_config, parse_public_config, parse_inventory, parse_key):
+    for parse in (parse_config, parse_public_config, parse_parts, parse_key):
         try:
             parse(data)
         except HomelabError:
@@ -303,7 +314,7 @@ def test_nothing_but_our_errors_comes_of_any_list(
     lights: Any, sensors: Any, config: Any
 ) -> None:
     try:
-        parse_inventory({"lights": lights, "sensors": sensors, "config": config})
+        parse_parts({"lights": lights, "sensors": sensors, "config": config})
     except ProtocolError:
         return
 

@@ -131,6 +131,18 @@ async def test_a_request_for_a_key_that_is_none_is_refused(
     assert (status, error_of(answer)[0]) == (400, number)
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/api"), ("PUT", f"/api/{KEY}/config")]
+)
+async def test_a_body_that_is_no_json_is_refused(
+    session: ClientSession, gateway: DeconzGateway, method: str, path: str
+) -> None:
+    gateway.gateway.unlock()
+    url = f"http://{gateway.host}:{gateway.port}{path}"
+    async with session.request(method, url, data=b"{") as response:
+        assert (response.status, error_of(await response.json())[0]) == (400, 2)
+
+
 async def test_strangers_are_told_who_it_is_and_nothing_else(
     session: ClientSession, gateway: DeconzGateway
 ) -> None:
@@ -197,15 +209,19 @@ async def test_the_network_opens_for_as_long_as_the_setting_says_and_counts_down
     assert await left() == (0, 0)
 
 
-async def test_the_network_can_be_closed_early(
-    session: ClientSession, gateway: DeconzGateway
+async def test_the_network_can_be_closed_early_which_takes_a_moment(
+    session: ClientSession, gateway: DeconzGateway, clock: Clock
 ) -> None:
+    gateway.gateway.network_open_seconds = 90
+    left = []
     for seconds in (60, 0):
         await ask(
             session, gateway, f"/{KEY}/config", {"permitjoin": seconds}, method="PUT"
         )
-    _, config = await ask(session, gateway, f"/{KEY}/config", headers=DDEL)
-    assert config["permitjoin"] == 0
+        left.append(gateway.gateway.permit_join_left)
+    clock.now += 1
+    left.append(gateway.gateway.permit_join_left)
+    assert left == [(60, 30), (60, 0), (0, 0)]
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,13 @@ from ..errors import (
     ProtocolError,
     RequestTimeoutError,
 )
-from .models import GatewayConfig, Inventory, PartEvent, PublicConfig
+from .models import GatewayConfig, Part, PartEvent, PartKey, PublicConfig
 from .parse import (
     parse_config,
     parse_errors,
     parse_event,
-    parse_inventory,
     parse_key,
+    parse_parts,
     parse_public_config,
 )
 
@@ -106,9 +106,9 @@ class DeconzClient:
         """Return the configuration, which says how the radio is."""
         return parse_config(await self._request("GET", f"{self._key}/config"))
 
-    async def inventory(self) -> Inventory:
-        """Return all devices."""
-        return parse_inventory(await self._request("GET", self._key))
+    async def parts(self) -> dict[PartKey, Part]:
+        """Return all lights and sensors."""
+        return parse_parts(await self._request("GET", self._key))
 
     async def permit_join(self, seconds: int) -> None:
         """Let devices join, or with 0 no more.

@@ -29,6 +29,7 @@ class GatewayConfig(PublicConfig):
     permits_forever: the network stays open until somebody closes it.
     network_open_seconds: how long the gateway opens the network when it is asked to.
     websocket_port: where it pushes events.
+    mac: the address of the network card of the computer that it runs on.
     """
 
     api_version: str | None
@@ -40,6 +41,7 @@ class GatewayConfig(PublicConfig):
     permits_forever: bool
     network_open_seconds: int | None
     websocket_port: int | None
+    mac: str | None
 
 
 class Collection(StrEnum):
@@ -76,13 +78,9 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inventory:
-    """All lights and sensors of the gateway by their keys, and the devices they make.
+class Network:
+    """The physical devices of the gateway, sorted by name."""
 
-    devices: sorted by name.
-    """
-
-    parts: Mapping[PartKey, Part]
     devices: tuple[Device, ...]
 
     @classmethod
@@ -98,10 +96,9 @@ class Inventory:
                 by_mac.setdefault(part.mac, []).append(part)
         devices = (_device(mac, found) for mac, found in by_mac.items())
         return cls(
-            parts=parts,
             devices=tuple(
                 sorted(devices, key=lambda item: (item.name.casefold(), item.mac))
-            ),
+            )
         )
 
     @property

@@ -17,7 +17,6 @@ from .models import (
     Change,
     Collection,
     GatewayConfig,
-    Inventory,
     Part,
     PartEvent,
     PartKey,
@@ -31,6 +30,8 @@ _NO_BRIDGE: Final = re.compile(r"0*")
 _BRIDGE: Final = re.compile(r"[0-9A-F]{16}")
 # `<MAC>-<endpoint>[-<cluster>]`; virtual sensors have a text of their maker's choice.
 _UNIQUE_ID: Final = re.compile(r"((?:[0-9a-f]{2}:){7}[0-9a-f]{2})(?:-|$)")
+_HOST_MAC: Final = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+_NO_HOST_MAC: Final = "38:60:77:7c:53:18"
 # What only a valid key is told.
 _PRIVATE: Final = ("websocketport", "whitelist", "zigbeechannel", "rfconnected")
 
@@ -83,6 +84,7 @@ def parse_config(data: Any) -> GatewayConfig:
         permits_forever=seconds == _FOREVER,
         network_open_seconds=_count(row.get("networkopenduration")),
         websocket_port=_port(row.get("websocketport")),
+        mac=_host_mac(row.get("mac")),
     )
 
 
@@ -93,7 +95,7 @@ def _config_row(data: Any) -> Mapping[str, Any]:
     return row
 
 
-def parse_inventory(data: Any) -> Inventory:
+def parse_parts(data: Any) -> dict[PartKey, Part]:
     """Return the lights and sensors of `GET /api/<key>`."""
     row = _mapping(data, "state")
     config = row.get("config")
@@ -103,7 +105,7 @@ def parse_inventory(data: Any) -> Inventory:
         for number, item in _mapping(row.get(collection), collection).items():
             if isinstance(item, dict):
                 parts[collection, number] = _part(collection, item, bridge)
-    return Inventory.of(parts)
+    return parts
 
 
 def _part(collection: Collection, item: Mapping[str, Any], bridge: str | None) -> Part:
@@ -207,6 +209,12 @@ def _count(value: object) -> int | None:
     if not isfinite(value) or not 0 <= value < _LARGEST:
         return None
     return int(value)
+
+
+def _host_mac(value: object) -> str | None:
+    """Return the address of the computer, which old versions make up if need be."""
+    mac = (text(value) or "").lower()
+    return mac if _HOST_MAC.fullmatch(mac) and mac != _NO_HOST_MAC else None
 
 
 def _port(value: object) -> int | None:
