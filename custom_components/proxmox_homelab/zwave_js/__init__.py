@@ -1,0 +1,1 @@
+"""The Z-Wave JS server as a source: its stick, its driver and its nodes."""

@@ -1,0 +1,68 @@
+"""The web side of zwave-js-ui 11: whether it is well, and its version."""
+
+import asyncio
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from ...errors import ProtocolError
+from ..models import UiVersion
+from ..parse import parse_ui_version
+from ..protocol import decode
+from .failures import failures
+
+REQUEST_SECONDS: Final = 10.0
+_LARGEST_ANSWER: Final = 64 << 10
+
+
+class UiClient:
+    """Asks zwave-js-ui without a login.
+
+    Its single-page application swallows whatever would also accept HTML and answers
+    its page with status 200: each request names the one form that it accepts, and
+    only the documented answers count.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        """Prepare; nothing is asked yet."""
+        self._session = session
+        self._url = URL(url)
+
+    async def version(self) -> UiVersion:
+        """Return its version; `ProtocolError` when something else answers."""
+        status, text = await self._get("version", "application/json")
+        if status != 200:
+            raise ProtocolError(f"status {status} instead of a version")
+        return parse_ui_version(decode(text))
+
+    async def is_healthy(self) -> bool:
+        """Say whether its driver has the stick."""
+        status, text = await self._get("health/zwave", "text/plain")
+        match status, text.strip():
+            case 200, "Ok":
+                return True
+            case 500, "Error":
+                return False
+        raise ProtocolError(f"status {status} instead of a health")
+
+    async def _get(self, path: str, accept: str) -> tuple[int, str]:
+        with failures():
+            async with (
+                asyncio.timeout(REQUEST_SECONDS),
+                self._session.get(
+                    self._url / path,
+                    headers={"Accept": accept},
+                    allow_redirects=False,
+                ) as response,
+            ):
+                return response.status, await _text(response)
+
+
+async def _text(response: aiohttp.ClientResponse) -> str:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _LARGEST_ANSWER:
+            raise ProtocolError("the answer is too large")
+    return body.decode(errors="replace")
