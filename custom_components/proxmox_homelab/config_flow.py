@@ -12,6 +12,7 @@ from .const import CONF_KIND, DOMAIN, Kind
 from .deconz.flow import DeconzSteps
 from .mqtt.flow import MqttOptionsFlow, MqttSteps
 from .proxmox.flow import ProxmoxOptionsFlow, ProxmoxSteps
+from .zwave_js.flow import ZwaveSteps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +46,18 @@ KINDS: Final[Mapping[Kind, KindFlow]] = {
         reauth="deconz_reauth",
         reconfigure="deconz_reconfigure",
     ),
+    # The server knows no login, so that none is ever refused.
+    Kind.ZWAVE_JS: KindFlow(
+        first="zwave_js_address",
+        reconfigure="zwave_js_reconfigure",
+        reauth="zwave_js_reconfigure",
+    ),
 }
 
 
-class HomelabConfigFlow(ProxmoxSteps, MqttSteps, DeconzSteps, domain=DOMAIN):
+class HomelabConfigFlow(
+    ProxmoxSteps, MqttSteps, ZwaveSteps, DeconzSteps, domain=DOMAIN
+):
     """Sets up one system; each kind's own steps live in its source package."""
 
     VERSION = 1

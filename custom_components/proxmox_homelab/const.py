@@ -33,6 +33,11 @@ CONF_LEVEL: Final = "level"
 CONF_MEMBER_FINGERPRINTS: Final = "member_fingerprints"
 
 
+# Connection of a Z-Wave JS entry besides its URL; the home id is kept on the stick.
+CONF_HOME_ID: Final = "home_id"
+CONF_UI_URL: Final = "ui_url"
+
+
 class Auth(StrEnum):
     """How a Proxmox VE entry proves who it is."""
 

@@ -85,6 +85,8 @@ def _plain(value: Any) -> Any:
             return value.isoformat()
         case tuple() | frozenset():
             return [_plain(item) for item in value]
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
     if is_dataclass(value):
         return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
     return value

@@ -19,6 +19,7 @@ from .coordinator import HomelabCoordinator
 from .deconz.source import DeconzSource
 from .mqtt.source import MqttSource
 from .proxmox.source import ProxmoxSource
+from .zwave_js.source import ZwaveSource
 
 
 class Source(Protocol):
@@ -110,4 +111,5 @@ _SOURCES: Mapping[Kind, Callable[[HomeAssistant, HomelabConfigEntry], Source]] =
     Kind.DECONZ: DeconzSource,
     Kind.PROXMOX: ProxmoxSource,
     Kind.MQTT: MqttSource,
+    Kind.ZWAVE_JS: ZwaveSource,
 }

@@ -165,12 +165,14 @@ class ZwaveServer:
             found.append("jammed")
         if not self.driver.linked:
             found.append("link_lost")
+        if self.ui.hung:
+            found.append("ui_hangs")
         return found
 
     def _condition(self) -> str:
         if not self._running:
             return "stopped"
-        return "online" if self.driver.ready else "driver_failed"
+        return "online" if self._socket.is_open else "driver_failed"
 
     @property
     def actions(self) -> Mapping[str, Action]:
@@ -185,6 +187,9 @@ class ZwaveServer:
             "restart": lambda found: self.restart(float(found.get("seconds", 5))),
             "cut_clients": lambda _: self._socket.cut(),
             "freeze": lambda _: self.freeze(),
+            "ui_hangs": lambda found: setattr(
+                self.ui, "hung", bool(found.get("on", True))
+            ),
             "garbage": lambda _: self.garbage(),
             "silent": self._switch("silent"),
             "stalled": self._switch("stalled"),

@@ -41,7 +41,12 @@ class Port:
         """Accept connections."""
         if self._listening is not None:
             return
-        self._http = web.Server(self._handler, access_log=None, lingering_time=0.0)
+        self._http = web.Server(
+            self._handler,
+            access_log=None,
+            lingering_time=0.0,
+            handler_cancellation=True,
+        )
         self._listening = await asyncio.get_running_loop().create_server(
             self._http, "127.0.0.1", self._number, reuse_address=True, ssl=self._tls
         )

@@ -4,6 +4,7 @@ Its single-page application takes every request that would also accept HTML, so 
 `Accept: */*` gets the page, with status 200, whatever the health is.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from aiohttp import web
@@ -18,6 +19,7 @@ class Ui:
     versions: what `/version` tells of driver and server.
     mqtt: whether its connection to the broker is there.
     built: a source checkout has no page, and answers 404 in its place.
+    hung: requests are taken and not answered.
     """
 
     def __init__(
@@ -37,6 +39,8 @@ class Ui:
         """Answer one request."""
         accept = request.headers.get("Accept", "*/*")
         self.accepts.append(accept)
+        if self.hung:
+            await asyncio.Event().wait()
         if "*/*" in accept or "text/html" in accept:
             if self.built:
                 return web.Response(text=PAGE, content_type="text/html")

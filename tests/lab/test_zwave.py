@@ -282,7 +282,7 @@ async def test_a_link_lost_for_longer_takes_the_server_down(
     assert server.state()["condition"] == "driver_failed"
     with pytest.raises(aiohttp.ClientConnectorError):
         await session.ws_connect(server.url)
-    await until(lambda: server.driver.ready and server.state()["condition"] == "online")
+    await until(lambda: server.state()["condition"] == "online")
     async with session.ws_connect(server.url) as socket:
         state = await Talk(socket).listen()
     assert state["controller"]["statistics"]["messagesRX"] == 12
@@ -451,12 +451,13 @@ async def test_every_action_does_something(server: ZwaveServer) -> None:
         ("stalled", "stalled"),
         ("driver_not_ready", "driver_not_ready"),
         ("old_server", "old_server"),
+        ("ui_hangs", "ui_hangs"),
     ]:
         await act(name)
         assert fault in server.faults()
     for name in ("release_stick", "unjam", "restore_link"):
         await act(name)
-    for name in ("silent", "stalled", "driver_not_ready", "old_server"):
+    for name in ("silent", "stalled", "driver_not_ready", "old_server", "ui_hangs"):
         await act(name, on=False)
     assert server.faults() == []
     await act("node_dead", node=2)

@@ -107,8 +107,32 @@ class Node:
 class Network:
     """All that is kept of a server's state."""
 
+    version: ServerVersion
     controller: Controller
     nodes: Mapping[int, Node]
+
+
+class RadioProblem(StrEnum):
+    """Why nothing can be expected of the network, the most telling first.
+
+    DRIVER_FAILED: the server runs, and its driver has no stick.
+    NO_CONNECTION: the server is away, which is also how a driver fails that ends it.
+    OTHER_NETWORK: another stick with another network is at the address now.
+    """
+
+    DRIVER_FAILED = "driver_failed"
+    OTHER_NETWORK = "other_network"
+    NO_CONNECTION = "no_connection"
+    UNRESPONSIVE = "unresponsive"
+    JAMMED = "jammed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Radio:
+    """Whether the server is there, and what is wrong with its radio, if anything."""
+
+    connected: bool = True
+    problem: RadioProblem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,3 +142,11 @@ class UiVersion:
     ui: str
     driver: str | None
     server: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UiHealth:
+    """How zwave-js-ui is; the version is None until it was asked."""
+
+    healthy: bool
+    version: UiVersion | None

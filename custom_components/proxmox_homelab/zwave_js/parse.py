@@ -57,10 +57,11 @@ def parse_version(data: Json) -> ServerVersion:
     )
 
 
-def parse_network(result: Json) -> Network:
+def parse_network(result: Json, version: ServerVersion) -> Network:
     """Return the state that `start_listening` answers."""
     state = _mapping(result.get("state"), "the state")
     return Network(
+        version=version,
         controller=parse_controller(_mapping(state.get("controller"), "controller")),
         nodes={node.node_id: node for node in _nodes(state.get("nodes"))},
     )

@@ -268,6 +268,9 @@ class Connection:
             _LOGGER.debug("Passed over: %s", err)
             return
         match message:
+            case {"type": "event", "event": {"event": "driver ready"}}:
+                # It has another stick, or the same one anew: so is the state.
+                raise CannotConnectError("the driver began anew")
             case {"type": "event", "event": event} if self.network is not None:
                 self._change(apply_event(self.network, event, self.schema))
             case {"type": "result", "messageId": str(message_id)}:
@@ -283,7 +286,7 @@ class Connection:
             waiting.answered.set_exception(err)
 
     def _begin(self, result: dict[str, Any]) -> Network:
-        self.network = parse_network(result)
+        self.network = parse_network(result, self.version)
         return self.network
 
     def _change(self, network: Network) -> None:
