@@ -73,6 +73,7 @@ class Manners:
         its own web server is faster than the stick.
     greeting: what it says at first instead of its version.
     html: it is a web server that knows no websocket.
+    hangs_up: it accepts a connection and ends it.
     """
 
     max_schema: int = MAX_SCHEMA
@@ -81,8 +82,9 @@ class Manners:
     silent: bool = False
     stalled: bool = False
     driver_not_ready: bool = False
-    greeting: str | None = None
+    greeting: str | bytes | None = None
     html: bool = False
+    hangs_up: bool = False
 
     def faults(self) -> list[str]:
         """Return the names of what is wrong on purpose."""
@@ -90,6 +92,7 @@ class Manners:
             "silent": self.silent,
             "stalled": self.stalled,
             "driver_not_ready": self.driver_not_ready,
+            "hangs_up": self.hangs_up,
             "other_service": self.greeting is not None or self.html,
             "old_server": self.max_schema < MAX_SCHEMA,
         }
@@ -164,6 +167,9 @@ class Clients:
         if self.manners.driver_not_ready or not self.driver.ready:
             await socket.close(code=1013, message=b"Driver is not ready")
             return socket
+        if self.manners.hangs_up:
+            await socket.close()
+            return socket
         client = Client(socket=socket, transport=request.transport)
         self.connected.add(client)
         try:
@@ -221,6 +227,11 @@ class Clients:
         for client in self.connected:
             if client.listening:
                 client.send({"type": "event", "event": event})
+
+    async def ping(self) -> None:
+        """Ping all clients, as a proxy in between may do."""
+        for client in self.connected:
+            await client.socket.ping()
 
     def freeze(self) -> None:
         """Read nothing more of the connections that there are, not even pings."""

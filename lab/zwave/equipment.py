@@ -194,6 +194,7 @@ class ZwaveServer:
             "silent": self._switch("silent"),
             "stalled": self._switch("stalled"),
             "driver_not_ready": self._switch("driver_not_ready"),
+            "hangs_up": self._switch("hangs_up"),
             "old_server": lambda found: self.set_schema(
                 25 if found.get("on", True) else MAX_SCHEMA
             ),

@@ -450,6 +450,7 @@ async def test_every_action_does_something(server: ZwaveServer) -> None:
         ("silent", "silent"),
         ("stalled", "stalled"),
         ("driver_not_ready", "driver_not_ready"),
+        ("hangs_up", "hangs_up"),
         ("old_server", "old_server"),
         ("ui_hangs", "ui_hangs"),
     ]:
@@ -457,7 +458,14 @@ async def test_every_action_does_something(server: ZwaveServer) -> None:
         assert fault in server.faults()
     for name in ("release_stick", "unjam", "restore_link"):
         await act(name)
-    for name in ("silent", "stalled", "driver_not_ready", "old_server", "ui_hangs"):
+    for name in (
+        "silent",
+        "stalled",
+        "hangs_up",
+        "driver_not_ready",
+        "old_server",
+        "ui_hangs",
+    ):
         await act(name, on=False)
     assert server.faults() == []
     await act("node_dead", node=2)

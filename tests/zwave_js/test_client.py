@@ -24,6 +24,7 @@ from custom_components.proxmox_homelab.zwave_js.client import (
     Connection,
     UiClient,
     connection as connections,
+    ui as user_interface,
 )
 from custom_components.proxmox_homelab.zwave_js.errors import DriverNotReadyError
 from custom_components.proxmox_homelab.zwave_js.models import (
@@ -152,13 +153,21 @@ async def test_a_web_server_without_websocket(
 
 
 @pytest.mark.parametrize(
-    "greeting", ['{"type":"auth_required","ha_version":"2026.11.0"}', "hello", "[]"]
+    "greeting",
+    ['{"type":"auth_required","ha_version":"2026.11.0"}', "hello", "[]", b"\x05"],
 )
 async def test_another_service_on_a_websocket(
-    session: aiohttp.ClientSession, server: ZwaveServer, greeting: str
+    session: aiohttp.ClientSession, server: ZwaveServer, greeting: str | bytes
 ) -> None:
     server.manners.greeting = greeting
     assert type(await refused(session, server.url)) is ProtocolError
+
+
+async def test_a_server_that_hangs_up(
+    session: aiohttp.ClientSession, server: ZwaveServer
+) -> None:
+    server.manners.hangs_up = True
+    assert type(await refused(session, server.url)) is CannotConnectError
 
 
 async def test_a_server_that_says_nothing(
@@ -375,6 +384,16 @@ async def test_a_server_that_goes_away_is_noticed_at_once(
     await connection.close()
 
 
+async def test_a_driver_that_loses_its_stick_may_say_so(
+    session: aiohttp.ClientSession, server: ZwaveServer, watch: Watch
+) -> None:
+    connection = await listen(session, server, watch)
+    (client,) = server.clients.connected
+    await client.socket.close(code=1013, message=b"Driver is not ready")
+    assert type(await connection.wait_lost()) is DriverNotReadyError
+    await connection.close()
+
+
 async def test_hanging_up_leaves_nothing_behind(
     session: aiohttp.ClientSession, server: ZwaveServer, watch: Watch
 ) -> None:
@@ -423,6 +442,7 @@ async def test_a_silent_host_is_noticed_and_a_quiet_one_is_not(
     monkeypatch.setattr(driver, "STATISTICS_EVERY", 3600)
     connection = await listen(session, server, watch)
     await asyncio.sleep(0.3)
+    await server.clients.ping()
     await connection.refresh_controller()
     server.freeze()
     assert type(await connection.wait_lost()) is RequestTimeoutError
@@ -455,6 +475,16 @@ async def test_another_web_server_is_no_user_interface(
         await client.is_healthy()
     with pytest.raises(ProtocolError):
         await UiClient(session, f"{server.ui_url}/elsewhere").version()
+
+
+async def test_an_answer_beyond_all_bounds(
+    session: aiohttp.ClientSession,
+    server: ZwaveServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(user_interface, "_LARGEST_ANSWER", 10)
+    with pytest.raises(ProtocolError):
+        await UiClient(session, server.ui_url).version()
 
 
 async def test_no_user_interface_there(

@@ -1,9 +1,11 @@
 """The Z-Wave JS source in Home Assistant, against a server on loopback."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 import json
+from pathlib import Path
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE, EntityCategory
@@ -23,8 +25,13 @@ from custom_components.proxmox_homelab.diagnostics import (
     async_get_config_entry_diagnostics,
     async_get_device_diagnostics,
 )
+from custom_components.proxmox_homelab.errors import CannotConnectError, HomelabError
 from custom_components.proxmox_homelab.zwave_js import link
 from custom_components.proxmox_homelab.zwave_js.client import connection, ui
+from custom_components.proxmox_homelab.zwave_js.errors import (
+    DriverNotReadyError,
+    OtherNetworkError,
+)
 from lab import Lab
 from lab.zwave import ControllerStatus, NodeStatus, ZwaveServer
 
@@ -79,6 +86,14 @@ def is_connected(hass: HomeAssistant) -> bool:
 def is_linked(entry: MockConfigEntry) -> bool:
     """Say whether there is a connection right now, shown or not."""
     return zwave_source(entry)._link.connection is not None
+
+
+async def until_lost(
+    hass: HomeAssistant, entry: MockConfigEntry, why: type[HomelabError]
+) -> None:
+    """Wait until the last try to connect ended like this."""
+    radio = zwave_source(entry).radio
+    await until(hass, lambda: type(radio._lost) is why)
 
 
 # --- what is shown -----------------------------------------------------------------
@@ -350,12 +365,11 @@ async def test_a_server_without_its_stick_says_so(
     entry = await async_set_up(hass, server)
     server.manners.driver_not_ready = True
     server.cut_clients()
-    await until(hass, lambda: not is_linked(entry))
-    await asyncio.sleep(0.1)
+    await until_lost(hass, entry, DriverNotReadyError)
     await pass_time(hass, 10)
     assert reason(hass) == "driver_failed"
     await server.stop()
-    await asyncio.sleep(0.1)
+    await until_lost(hass, entry, CannotConnectError)
     assert reason(hass) == "driver_failed"
     server.manners.driver_not_ready = False
     await server.start()
@@ -368,8 +382,7 @@ async def test_another_stick_in_the_server(
     entry = await async_set_up(hass, server)
     server.network.home_id = 77
     server.cut_clients()
-    await until(hass, lambda: not is_linked(entry))
-    await asyncio.sleep(0.1)
+    await until_lost(hass, entry, OtherNetworkError)
     await pass_time(hass, 10)
     assert reason(hass) == "other_network"
     server.network.home_id = 3237998146
@@ -401,6 +414,30 @@ async def test_a_driver_that_begins_anew_is_asked_for_its_state(
     assert is_connected(hass)
 
 
+async def test_a_thousand_tries_leave_nothing_behind(
+    hass: HomeAssistant, server: ZwaveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    def at_once() -> Iterator[float]:
+        nonlocal tries
+        while True:
+            tries += 1
+            yield 0
+
+    def held() -> tuple[int, int]:
+        return len(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir()))
+
+    monkeypatch.setattr(link, "retry_delays", at_once)
+    entry = await async_set_up(hass, server)
+    tasks, files = held()
+    await server.stop()
+    await until(hass, lambda: tries > 1000)
+    await server.start()
+    await until(hass, lambda: is_linked(entry))
+    await until(hass, lambda: held()[0] <= tasks and held()[1] <= files)
+
+
 async def test_the_tries_get_rarer_and_are_never_in_step() -> None:
     delays = link.retry_delays(lambda: 0.5)
     quick = [next(delays) for _ in range(450)]
@@ -408,7 +445,7 @@ async def test_the_tries_get_rarer_and_are_never_in_step() -> None:
     assert sum(quick) == pytest.approx(9)
     slow = [next(delays) for _ in range(20)]
     assert slow == sorted(slow)
-    assert slow[-1] <= 60
+    assert slow[-1] == 15
     assert next(link.retry_delays(lambda: 0.0)) < next(link.retry_delays(lambda: 1.0))
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from itertools import count
 import logging
 import random
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from ..errors import CommandTimeoutError, HomelabError, NotFoundError
+from ..errors import CommandTimeoutError, HomelabError
 from .client import Connection
 from .coordinator import HOLD_OFF
 from .errors import OtherNetworkError
@@ -29,7 +30,9 @@ RECHECK_SECONDS: Final = 60.0
 # Between two tries while nobody has been told that the server is away, and the most
 # that they grow to afterwards.
 RETRY_SECONDS: Final = 0.5
-LONGEST_RETRY_SECONDS: Final = 60.0
+LONGEST_RETRY_SECONDS: Final = 15.0
+# A server that hangs up sooner than this after each welcome is tried as an absent one.
+STABLE_SECONDS: Final = 60.0
 
 
 def retry_delays(random_share: Callable[[], float] = random.random) -> Iterator[float]:
@@ -78,13 +81,17 @@ class Link:
 
     async def async_keep(self) -> None:
         """Follow the connection to its end and make the next one, for ever."""
+        delays = retry_delays()
         try:
             while True:
+                began = monotonic()
                 if self.connection is not None:
                     err = await self._attend(self.connection)
                     _LOGGER.debug("Disconnected: %s", err)
                     self._source.async_disconnected(err)
-                await self._reconnect()
+                if monotonic() - began > STABLE_SECONDS:
+                    delays = retry_delays()
+                await self._reconnect(delays)
         finally:
             await self.async_close()
 
@@ -97,8 +104,8 @@ class Link:
             await asyncio.wait([checking])
             await self.async_close()
 
-    async def _reconnect(self) -> None:
-        for delay in retry_delays():
+    async def _reconnect(self, delays: Iterator[float]) -> None:
+        for delay in delays:
             await asyncio.sleep(delay)
             try:
                 await self.async_connect()
@@ -120,13 +127,14 @@ class Link:
         """Ask the driver, then the stick: a hung one is only found by asking it."""
         try:
             await connection.refresh_controller()
+        except HomelabError as err:
+            _LOGGER.debug("The driver does not say how its stick is: %s", err)
+        try:
             answered = await connection.probe()
         except CommandTimeoutError:
             self._source.radio.async_unanswered()
-        except NotFoundError as err:
-            _LOGGER.debug("The stick cannot be asked: %s", err)
         except HomelabError as err:
-            _LOGGER.debug("The stick was not asked: %s", err)
+            _LOGGER.debug("The stick could not be asked: %s", err)
         else:
             if answered:
                 self._source.radio.async_answered()

@@ -42,6 +42,8 @@ _LOGGER = logging.getLogger(__name__)
 # The driver fails a command by itself after some 10 s; while it opens the serial port
 # again, those that wait take up to 23 s.
 COMMAND_SECONDS: Final = 40.0
+# Somebody waits for this one; a stick that can restart is back within a second.
+RESET_SECONDS: Final = 20.0
 CONNECT_SECONDS: Final = 10.0
 # The state of a large mesh is tens of MB.
 LISTEN_SECONDS: Final = 60.0
@@ -175,7 +177,7 @@ class Connection:
 
     async def soft_reset(self) -> None:
         """Restart the stick, which keeps everything that it knows."""
-        await self.call("driver.soft_reset")
+        await self._ask("driver.soft_reset", {}, RESET_SECONDS, lambda found: None)
 
     async def call(self, command: str, **arguments: Any) -> dict[str, Any]:
         """Send a command and return its result.
@@ -304,6 +306,6 @@ async def _first_message(socket: aiohttp.ClientWebSocketResponse) -> ServerVersi
         return parse_version(decode(message.data))
     if socket.close_code == WSCloseCode.TRY_AGAIN_LATER:
         raise DriverNotReadyError("the driver is not ready")
-    if message.type is WSMsgType.BINARY:
-        raise ProtocolError("the first message is not text")
-    raise CannotConnectError("the server hung up")
+    if socket.closed:
+        raise CannotConnectError("the server hung up")
+    raise ProtocolError("the first message is no text")
