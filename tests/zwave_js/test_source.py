@@ -85,7 +85,7 @@ def is_connected(hass: HomeAssistant) -> bool:
 
 def is_linked(entry: MockConfigEntry) -> bool:
     """Say whether there is a connection right now, shown or not."""
-    return zwave_source(entry)._link.connection is not None
+    return zwave_source(entry).radio._lost is None
 
 
 async def until_lost(

@@ -86,19 +86,19 @@ class Link:
             while True:
                 began = monotonic()
                 if self.connection is not None:
-                    err = await self._attend(self.connection)
-                    _LOGGER.debug("Disconnected: %s", err)
-                    self._source.async_disconnected(err)
+                    await self._attend(self.connection)
                 if monotonic() - began > STABLE_SECONDS:
                     delays = retry_delays()
                 await self._reconnect(delays)
         finally:
             await self.async_close()
 
-    async def _attend(self, connection: Connection) -> HomelabError:
+    async def _attend(self, connection: Connection) -> None:
         checking = asyncio.create_task(self._check_now_and_then(connection))
         try:
-            return await connection.wait_lost()
+            err = await connection.wait_lost()
+            _LOGGER.debug("Disconnected: %s", err)
+            self._source.async_disconnected(err)
         finally:
             checking.cancel()
             await asyncio.wait([checking])
