@@ -261,7 +261,7 @@ async def test_a_stick_that_hangs_already_is_found_at_the_start(
 async def test_a_stick_that_nobody_talks_to_is_asked_now_and_then(
     hass: HomeAssistant, server: ZwaveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(link, "CHECK_SECONDS", 0.2)
     monkeypatch.setattr(link, "RECHECK_SECONDS", 0.05)
     server.network.noise = []
     await async_set_up(hass, server)
@@ -280,6 +280,7 @@ async def test_a_status_that_no_event_told_is_found_by_asking(
     hass: HomeAssistant, server: ZwaveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(link, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(link, "RECHECK_SECONDS", 0.05)
     await async_set_up(hass, server)
     server.network.status = ControllerStatus.JAMMED
     await until(hass, lambda: reason(hass) == "jammed")

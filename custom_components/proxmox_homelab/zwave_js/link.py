@@ -120,8 +120,10 @@ class Link:
     async def _check_now_and_then(self, connection: Connection) -> None:
         while True:
             await self._check(connection)
-            is_bad = self._source.radio.is_unresponsive
-            await asyncio.sleep(RECHECK_SECONDS if is_bad else CHECK_SECONDS)
+            for _ in range(round(CHECK_SECONDS / RECHECK_SECONDS)):
+                await asyncio.sleep(RECHECK_SECONDS)
+                if self._source.radio.is_unresponsive:
+                    break
 
     async def _check(self, connection: Connection) -> None:
         """Ask the driver, then the stick: a hung one is only found by asking it."""
