@@ -10,10 +10,12 @@ import sys
 from typing import Any
 
 from lab import Churn, Lab, LabSettings
+from lab.deconz import DeconzGateway
 from lab.equipment import Equipment
 from lab.mqtt import HOST, Broker
 from lab.reading import ScenarioError
 from lab.settings import REAL_TASK_SECONDS
+from lab.zwave import ZwaveServer
 
 _SYSFS = Path("/sys/class/net")
 _MADE_UP_MAC = "bc:24:11:5e:1f:03"
@@ -63,11 +65,20 @@ def facts(lab: Lab) -> dict[str, Any]:
 
 
 def _reach(found: Equipment) -> dict[str, Any]:
-    reach = {"name": found.name, "kind": found.kind, "host": HOST, "port": found.port}
+    reach: dict[str, Any] = {
+        "name": found.name,
+        "kind": found.kind,
+        "host": HOST,
+        "port": found.port,
+    }
     if isinstance(found, Broker):
         reach |= {"user": found.user, "password": found.password}
         if found.tls is not None:
             reach |= {"tls_port": found.tls_port, "ca_pem": found.tls.ca_pem}
+    if isinstance(found, ZwaveServer):
+        reach["ui_port"] = found.ui_port
+    if isinstance(found, DeconzGateway):
+        reach["keys"] = list(found.gateway.keys)
     return reach
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from lab.deconz import DeconzGateway
 from lab.equipment import Equipment
 from lab.mqtt import Bridge, Broker
 from lab.reading import ScenarioError, place
 from lab.settings import LabSettings
+from lab.zwave import ZwaveServer
 
 if TYPE_CHECKING:
     from lab.pve.cluster import Cluster
@@ -48,6 +50,18 @@ SECTIONS: Mapping[str, Section] = {
         ports=("port",),
     ),
     "bridges": Section(make=_make_bridge),
+    "zwave_servers": Section(
+        make=lambda found, settings, made: ZwaveServer.from_description(
+            found, settings
+        ),
+        ports=("port", "ui_port"),
+    ),
+    "deconz_gateways": Section(
+        make=lambda found, settings, made: DeconzGateway.from_description(
+            found, settings
+        ),
+        ports=("port",),
+    ),
 }
 
 

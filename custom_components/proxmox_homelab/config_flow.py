@@ -41,16 +41,16 @@ KINDS: Final[Mapping[Kind, KindFlow]] = {
         reconfigure="mqtt_reconfigure",
         options=MqttOptionsFlow,
     ),
-    Kind.DECONZ: KindFlow(
-        first="deconz_address",
-        reauth="deconz_reauth",
-        reconfigure="deconz_reconfigure",
-    ),
     # The server knows no login, so that none is ever refused.
     Kind.ZWAVE_JS: KindFlow(
         first="zwave_js_address",
         reconfigure="zwave_js_reconfigure",
         reauth="zwave_js_reconfigure",
+    ),
+    Kind.DECONZ: KindFlow(
+        first="deconz_address",
+        reauth="deconz_reauth",
+        reconfigure="deconz_reconfigure",
     ),
 }
 

@@ -108,8 +108,8 @@ def source_of(hass: HomeAssistant, entry: HomelabConfigEntry) -> Source:
 
 
 _SOURCES: Mapping[Kind, Callable[[HomeAssistant, HomelabConfigEntry], Source]] = {
-    Kind.DECONZ: DeconzSource,
     Kind.PROXMOX: ProxmoxSource,
     Kind.MQTT: MqttSource,
     Kind.ZWAVE_JS: ZwaveSource,
+    Kind.DECONZ: DeconzSource,
 }

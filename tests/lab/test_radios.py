@@ -13,15 +13,17 @@ from lab.mqtt import Bridge, Broker
 from lab.pve.guests import GuestState
 from lab.radios import Radios
 from lab.reading import ScenarioError
+from lab.zwave import ZwaveServer
 
 from .conftest import StartLab, until
 from .mqtt import watching
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[Lab]:
+async def house(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
+    scenario = getattr(request, "param", "house")
     settings = LabSettings(radios=True, control_port=0)
-    async with Lab("house", settings=settings) as lab:
+    async with Lab(scenario, settings=settings) as lab:
         yield lab
 
 
@@ -41,7 +43,7 @@ async def test_nothing_runs_unless_it_is_asked_for(start_lab: StartLab) -> None:
 
 
 async def test_a_scenario_without_radios(start_lab: StartLab) -> None:
-    running = await start_lab("cluster", radios=True)
+    running = await start_lab("large:1/3", radios=True)
     assert running.lab.equipment == {}
 
 
@@ -50,6 +52,7 @@ async def test_the_house(house: Lab) -> None:
         "emqx": "running",
         "zigbee2mqtt": "online",
         "zigbee2mqtt-garasje": "stopped",
+        "zwave-js-ui-hus": "online",
     }
     async with watching(broker_of(house)) as watcher:
         await watcher.state("online")
@@ -155,8 +158,9 @@ async def test_what_cannot_be_done(
     assert (await operate(house, name, action, 400))["error"] == complaint
 
 
-async def test_the_facts_tell_how_to_reach_the_broker(house: Lab) -> None:
-    broker = broker_of(house)
+async def test_the_facts_tell_how_to_reach_what_has_a_port(house: Lab) -> None:
+    broker, zwave = broker_of(house), house.equipment["zwave-js-ui-hus"]
+    assert isinstance(zwave, ZwaveServer)
     assert facts(house)["equipment"] == [
         {
             "name": "emqx",
@@ -165,8 +169,21 @@ async def test_the_facts_tell_how_to_reach_the_broker(house: Lab) -> None:
             "port": broker.port,
             "user": "homeassistant",
             "password": broker.password,
-        }
+        },
+        {
+            "name": "zwave-js-ui-hus",
+            "kind": "zwave_js",
+            "host": "127.0.0.1",
+            "port": zwave.port,
+            "ui_port": zwave.ui_port,
+        },
     ]
+
+
+@pytest.mark.parametrize("house", ["cluster"], indirect=True)
+async def test_the_facts_tell_the_keys_of_a_gateway(house: Lab) -> None:
+    (gateway,) = facts(house)["equipment"]
+    assert (gateway["kind"], gateway["keys"]) == ("deconz", ["4F2C6E8A1B"])
 
 
 @pytest.mark.parametrize(

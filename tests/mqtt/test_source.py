@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 import logging
-from typing import Any
+from typing import Any, cast
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.diagnostics import REDACTED
@@ -70,8 +70,9 @@ async def act(
         return_response=True,
     )
     assert response is not None
-    (result,) = response["results"]
-    return result
+    results = cast(list[dict[str, Any]], response["results"])
+    assert len(results) == 1
+    return results[0]
 
 
 # --- what is found --------------------------------------------------------------------
@@ -761,7 +762,7 @@ async def test_unloading_and_loading_keeps_what_is_known(
     await until(hass, shows(hass, "binary_sensor", "online", "on"))
     before = entity_id(hass, "binary_sensor", BRIDGE, "online")
     assert await hass.config_entries.async_unload(entry.entry_id)
-    assert hass.states.get(before).state == STATE_UNAVAILABLE
+    assert hass.states.is_state(before, STATE_UNAVAILABLE)
     await hass.config_entries.async_setup(entry.entry_id)
     await until(hass, shows(hass, "binary_sensor", "online", "on"))
     assert entity_id(hass, "binary_sensor", BRIDGE, "online") == before
