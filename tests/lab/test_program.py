@@ -100,7 +100,7 @@ async def test_radios_run_and_do_not_outlive_it(tmp_path: Path) -> None:
         "--speed", "50", "--announce", f"{announced}", "--state-dir", f"{tmp_path}",
     ) as process:  # fmt: skip
         await until(announced.is_file)
-        (found,) = json.loads(announced.read_text())["equipment"]
+        found, _ = json.loads(announced.read_text())["equipment"]
         broker = found["host"], found["port"]
         _, writer = await asyncio.open_connection(*broker)
         writer.close()
