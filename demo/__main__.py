@@ -131,7 +131,8 @@ async def _show(
         await page.create_access(client, homelab)
     else:
         await page.add_integration(client, homelab)
-    registry = await page.complete_registry(client)
+    await page.add_radios(client, homelab)
+    registry = await page.complete_registry(client, homelab)
     config = await page.make_dashboard(client, registry)
     if arguments.check:
         _say("checking")
@@ -175,6 +176,7 @@ def _print_pages(
         ("integration", f"{client.url}/config/integrations/integration/{DOMAIN}"),
         ("a node", client.url + node.page),
         ("a guest", client.url + guest.page),
+        *(("a radio", client.url + radio.page) for radio in registry.of_kind("z2m")),
         ("actions", f"{client.url}/config/tools/action"),
         ("control page", homelab.control_url),
     )

@@ -26,6 +26,8 @@ async def check(
     yield _power_is_safe(registry)
     yield _dashboard_is_complete(registry, config)
     yield await _changes_show(client, homelab, registry)
+    if homelab.equipment("broker"):
+        yield await _a_hung_stick_shows(client, homelab, registry)
 
 
 async def _services_work(client: HomeAssistantClient) -> str:
@@ -42,7 +44,14 @@ async def _entities_have_states(client: HomeAssistantClient, registry: Registry)
     states = {row["entity_id"]: row["state"] for row in await client.get("/api/states")}
     if missing := wanted - states.keys():
         raise DemoError(f"without a state: {', '.join(sorted(missing))}")
-    blind = [i for i in wanted if states[i] == "unavailable"]
+    # What is away on purpose says so itself, and nothing else of it.
+    away = {
+        entity_id
+        for bridge in registry.of_kind("z2m")
+        if states.get(registry.find(bridge, "binary_sensor", "online") or "") == "off"
+        for entity_id in registry.entity_ids_of(bridge)
+    }
+    blind = [i for i in wanted - away if states[i] == "unavailable"]
     if blind:
         raise DemoError(f"unavailable: {', '.join(sorted(blind))}")
     return f"{len(registry.devices)} devices with {len(wanted)} enabled entities"
@@ -100,6 +109,43 @@ async def _changes_show(
     return (
         f"{guest.name} was stopped in Proxmox, seen after {seen:.0f} s, "
         "and started again by its switch"
+    )
+
+
+async def _a_hung_stick_shows(
+    client: HomeAssistantClient, homelab: Homelab, registry: Registry
+) -> str:
+    """Hang the stick of a bridge that stays online, and have it checked."""
+    bridge, problem = await _online_bridge(client, registry)
+    await homelab.to_equipment(bridge.key.removeprefix("z2m/"), "hang_stick")
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await _check_radio(client, bridge)
+    await _wait_for(lambda: _state(client, problem), "on", problem)
+    seen = loop.time() - began
+    await homelab.to_equipment(bridge.key.removeprefix("z2m/"), "plug_stick")
+    await _check_radio(client, bridge)
+    await _wait_for(lambda: _state(client, problem), "off", problem)
+    return f"{bridge.name}: a stick that hangs was seen {seen:.0f} s after it was asked"
+
+
+async def _online_bridge(
+    client: HomeAssistantClient, registry: Registry
+) -> tuple[Device, str]:
+    for bridge in registry.of_kind("z2m"):
+        online = registry.find(bridge, "binary_sensor", "online")
+        problem = registry.find(bridge, "binary_sensor", "radio_problem")
+        if online and problem and await _state(client, online) == "on":
+            return bridge, problem
+    raise DemoError("no bridge is online")
+
+
+async def _check_radio(client: HomeAssistantClient, bridge: Device) -> None:
+    await client.command(
+        "call_service",
+        domain="proxmox_homelab",
+        service="check_coordinator",
+        service_data={"device_id": [bridge.id]},
     )
 
 

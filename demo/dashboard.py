@@ -14,6 +14,10 @@ CONTAINER: Final = "Container"
 
 type Card = dict[str, Any]
 
+# The devices that are a network of radios, and what each is shown by.
+_NETWORKS: Final = {"z2m": "online", "deconz": "connected", "zwave": "connected"}
+_RADIO_ICON: Final = "mdi:radio-tower"
+
 _GUEST_ICONS: Final = {VM: "mdi:monitor", CONTAINER: "mdi:cube-outline"}
 # Shorter than their own names, which are cut on a phone.
 _COUNTS: Final = {"vms_running": "VMs on", "containers_running": "Containers on"}
@@ -24,7 +28,10 @@ _WIDE: Final[Card] = {"grid_options": {"columns": 12}}
 
 def dashboard(registry: Registry) -> dict[str, Any]:
     """Return the configuration of the dashboard."""
-    return {"views": [_overview(registry), _guests(registry), _care(registry)]}
+    views = [_overview(registry), _guests(registry), _care(registry)]
+    if any(registry.of_kind(kind) for kind in _NETWORKS):
+        views.insert(2, _radios(registry))
+    return {"views": views}
 
 
 def entity_ids(config: Any) -> set[str]:
@@ -49,6 +56,7 @@ def _overview(registry: Registry) -> dict[str, Any]:
             _section(
                 *_group(registry, "Virtual machines", VM),
                 *_group(registry, "Containers", CONTAINER),
+                *_links(registry),
                 span=2,
             ),
         ],
@@ -68,12 +76,63 @@ def _machines(registry: Registry) -> Iterator[Card]:
         yield from (_section(*clusters, *_storages(registry)), *nodes)
 
 
+def _links(registry: Registry) -> Iterator[Card]:
+    """Return whether each broker and network answers, and what is wrong there."""
+    kinds = {"broker": "connected", **_NETWORKS}
+    found = [
+        (row, device)
+        for kind, row in kinds.items()
+        for device in registry.of_kind(kind)
+    ]
+    if found:
+        yield _heading("Radios", _RADIO_ICON)
+    for row, device in found:
+        if entity_id := registry.find(device, "binary_sensor", row):
+            yield _tile(entity_id, name=_DEVICE_NAME)
+    for _, device in found:
+        if problem := registry.find(device, "binary_sensor", "radio_problem"):
+            yield _alert(problem, name=_DEVICE_NAME)
+
+
 def _guests(registry: Registry) -> dict[str, Any]:
     return _view(
         "Guests",
         _GUEST_ICONS[CONTAINER],
         [_guest(registry, guest) for guest in registry.of_kind("guest")],
     )
+
+
+def _radios(registry: Registry) -> dict[str, Any]:
+    brokers = [
+        _section(
+            _heading(broker.name, "mdi:transit-connection-variant", broker),
+            *_tiles(registry, broker, "binary_sensor", "connected"),
+            *_tiles(registry, broker, "sensor", "started"),
+        )
+        for broker in registry.of_kind("broker")
+    ]
+    networks = [
+        _network(registry, network)
+        for kind in _NETWORKS
+        for network in registry.of_kind(kind)
+    ]
+    return _view("Radios", _RADIO_ICON, [*brokers, *networks])
+
+
+def _network(registry: Registry, network: Device) -> Card:
+    online = registry.find(network, "binary_sensor", _NETWORKS[network.kind])
+    cards = [_heading(network.name, _RADIO_ICON, network, online)]
+    cards += _tiles(registry, network, "binary_sensor", "radio_problem")
+    cards += _tiles(
+        registry, network, "sensor", "devices", "devices_offline", "nodes", "nodes_dead"
+    )
+    if join := registry.find(network, "switch", "permit_join"):
+        question = _ask(f"Open {network.name} for new devices?", "switch.toggle", join)
+        cards.append(_tile(join, **question))
+    if restart := registry.find(network, "button", "restart"):
+        question = _ask(f"Restart {network.name}?", "button.press", restart)
+        cards.append(_tile(restart, hide_state=True, **question))
+    return _section(*cards)
 
 
 def _care(registry: Registry) -> dict[str, Any]:

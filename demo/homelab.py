@@ -11,11 +11,14 @@ import aiohttp
 
 from .client import POLL_SECONDS
 from .home_assistant import REPOSITORY
-from .processes import DemoError, Program, free_port
+from .processes import DemoError, Program, free_block, free_port
 
 SCENARIOS: Final = ("house", "cluster")
 API_PORT: Final = 8006
 CONTROL_PORT: Final = 8007
+# The lab gives ten ports to each system of radios, and uses the first two of them.
+RADIO_PORT: Final = 8100
+RADIO_OFFSETS: Final = (0, 1, 10, 11, 20, 21)
 START_SECONDS: Final = 60.0
 ADMINISTRATOR: Final = "root@pam"
 
@@ -48,6 +51,7 @@ class Homelab:
                 *(sys.executable, "-m", "lab", scenario),
                 *("--port", str(port)),
                 *("--control-port", str(control)),
+                *("--radio-port", str(free_block(RADIO_PORT, RADIO_OFFSETS))),
                 *("--state-dir", str(folder)),
                 *("--announce", str(self._announcement)),
                 *("--self-mac", "auto"),
@@ -77,6 +81,10 @@ class Homelab:
         """The page on which the lab is changed from outside."""
         return str(self._facts["control_url"])
 
+    def equipment(self, kind: str) -> list[dict[str, Any]]:
+        """Return how to reach the brokers, Z-Wave servers or gateways."""
+        return [found for found in self._facts["equipment"] if found["kind"] == kind]
+
     async def wait_until_ready(self) -> None:
         """Wait until the lab says how to reach it, or raise with its log's end."""
         try:
@@ -93,7 +101,13 @@ class Homelab:
 
     async def stop_guest(self, vmid: int) -> None:
         """Stop a guest, as if somebody did it in Proxmox VE."""
-        action = {"do": "set_state", "vmid": vmid, "state": "stopped"}
+        await self._act({"do": "set_state", "vmid": vmid, "state": "stopped"})
+
+    async def to_equipment(self, name: str, action: str) -> None:
+        """Do something to a broker, a bridge or a server, as its control page does."""
+        await self._act({"do": "equipment", "name": name, "action": action})
+
+    async def _act(self, action: dict[str, Any]) -> None:
         async with self._session.post(
             f"{self.control_url}/action", json=action
         ) as answer:

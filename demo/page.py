@@ -7,7 +7,7 @@ from . import dashboard, flow
 from .client import POLL_SECONDS, HomeAssistantClient
 from .homelab import ADMINISTRATOR, Homelab
 from .processes import DemoError
-from .registry import DOMAIN, Registry
+from .registry import CLUSTER_KINDS, DOMAIN, RADIO_KINDS, Registry
 
 USER: Final = "demo"
 PASSWORD: Final = "demo"
@@ -31,10 +31,12 @@ async def sign_in(client: HomeAssistantClient) -> None:
 
 
 async def add_integration(client: HomeAssistantClient, homelab: Homelab) -> None:
-    """Set the integration up with a token, unless it works since the last time."""
-    for entry in await _entries(client):
-        if entry["state"] == "loaded":
-            return
+    """Set everything up with a token, unless it works since the last time."""
+    entries = await _entries(client)
+    wanted = 1 + sum(len(homelab.equipment(kind)) for kind in RADIO_KINDS)
+    if [entry["state"] for entry in entries] == ["loaded"] * wanted:
+        return
+    for entry in entries:
         await client.delete(f"/api/config/config_entries/entry/{entry['entry_id']}")
     await flow.set_up(
         client,
@@ -45,6 +47,41 @@ async def add_integration(client: HomeAssistantClient, homelab: Homelab) -> None
             "token": homelab.token,
         },
     )
+
+
+async def add_radios(client: HomeAssistantClient, homelab: Homelab) -> None:
+    """Set up the brokers, the Z-Wave servers and the gateways of the homelab."""
+    if len(await _entries(client)) > 1:
+        return
+    for broker in homelab.equipment("broker"):
+        await flow.set_up(
+            client,
+            choices={"user": "mqtt_start"},
+            answers={
+                "host": broker["host"],
+                "port": broker["port"],
+                "username": broker["user"],
+                "password": broker["password"],
+            },
+        )
+    for server in homelab.equipment("zwave_js"):
+        await flow.set_up(
+            client,
+            choices={"user": "zwave_js_address"},
+            answers={
+                "url": f"ws://{server['host']}:{server['port']}",
+                "ui_url": f"http://{server['host']}:{server['ui_port']}",
+            },
+        )
+    for gateway in homelab.equipment("deconz"):
+        await flow.set_up(
+            client,
+            choices={"user": "deconz_address", "deconz_access": "deconz_key"},
+            answers={
+                "address": f"{gateway['host']}:{gateway['port']}",
+                "api_key": gateway["keys"][0],
+            },
+        )
 
 
 async def create_access(client: HomeAssistantClient, homelab: Homelab) -> None:
@@ -61,16 +98,20 @@ async def create_access(client: HomeAssistantClient, homelab: Homelab) -> None:
     )
 
 
-async def complete_registry(client: HomeAssistantClient) -> Registry:
-    """Return what the registries say, once every part of the cluster is there.
+async def complete_registry(client: HomeAssistantClient, homelab: Homelab) -> Registry:
+    """Return what the registries say, once every part of the homelab is there.
 
-    Storages and disks come with slower sections than nodes and guests.
+    Storages and disks come with slower sections than nodes and guests, bridges when
+    they have said what they are.
     """
+    wanted = CLUSTER_KINDS.union(
+        *(kinds for kind, kinds in RADIO_KINDS.items() if homelab.equipment(kind))
+    )
     try:
         async with asyncio.timeout(ENTITIES_SECONDS):
             while True:
                 registry = await read_registry(client)
-                if registry.is_complete:
+                if registry.has(wanted):
                     return registry
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:

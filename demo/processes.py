@@ -116,3 +116,11 @@ def free_port(wanted: int, hosts: Sequence[str] = ("127.0.0.1",)) -> int:
         if is_free(port, hosts):
             return port
     raise DemoError(f"no free port from {wanted} to {wanted + PORTS_TRIED - 1}")
+
+
+def free_block(wanted: int, offsets: Sequence[int]) -> int:
+    """Return the first port from `wanted` on that is free at all these offsets."""
+    for port in range(wanted, wanted + PORTS_TRIED):
+        if all(is_free(port + offset, ("127.0.0.1",)) for offset in offsets):
+            return port
+    raise DemoError(f"no free block of ports from {wanted} on")

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 DOMAIN: Final = "proxmox_homelab"
-KINDS: Final = frozenset({"cluster", "node", "guest", "storage", "disk"})
+CLUSTER_KINDS: Final = frozenset({"cluster", "node", "guest", "storage", "disk"})
+# The kinds of devices that come with each kind of equipment of the lab.
+RADIO_KINDS: Final = {
+    "broker": frozenset({"broker", "z2m"}),
+    "zwave_js": frozenset({"zwave"}),
+    "deconz": frozenset({"deconz"}),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +30,7 @@ class Device:
 
     @property
     def kind(self) -> str:
-        """The kind of thing: cluster, node, guest, storage or disk."""
+        """The kind of thing: cluster, node, guest, ..., broker, z2m, zwave, deconz."""
         return self.key.partition("/")[0]
 
     @property
@@ -64,10 +70,9 @@ class Registry:
             },
         )
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether there is something of every kind; some kinds come late."""
-        return {device.kind for device in self.devices} >= KINDS
+    def has(self, kinds: frozenset[str]) -> bool:
+        """Say whether there is something of every kind; some kinds come late."""
+        return {device.kind for device in self.devices} >= kinds
 
     def of_kind(self, kind: str) -> list[Device]:
         """Return the devices of a kind in the order of their keys' numbers or names."""
@@ -76,6 +81,10 @@ class Registry:
     def find(self, device: Device, domain: str, key: str) -> str | None:
         """Return the entity id of an enabled entity, None if there is none."""
         return self._entities.get((device.key, domain, key))
+
+    def entity_ids_of(self, device: Device) -> list[str]:
+        """Return the ids of the enabled entities of a device."""
+        return [id_ for (key, *_), id_ in self._entities.items() if key == device.key]
 
     def entity_ids(self) -> list[str]:
         """Return the ids of all enabled entities."""

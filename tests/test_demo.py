@@ -9,8 +9,8 @@ import pytest
 
 from demo import dashboard
 from demo.flow import filled
-from demo.processes import DemoError, Program, free_port, last_lines
-from demo.registry import Registry
+from demo.processes import DemoError, Program, free_block, free_port, last_lines
+from demo.registry import CLUSTER_KINDS, Registry
 
 
 def device_row(key: str, name: str, model: str = "Container") -> dict[str, Any]:
@@ -80,12 +80,12 @@ def test_registry_finds_enabled_entities_of_own_devices(registry: Registry) -> N
 
 
 def test_registry_is_complete_with_something_of_every_kind(registry: Registry) -> None:
-    assert not registry.is_complete
+    assert not registry.has(CLUSTER_KINDS)
     rows = [
         device_row(key, key)
         for key in ("cluster", "node/a", "guest/1", "storage/a/b", "disk/a/c")
     ]
-    assert Registry.from_lists(rows, []).is_complete
+    assert Registry.from_lists(rows, []).has(CLUSTER_KINDS)
 
 
 def test_dashboard_shows_only_what_is_registered(registry: Registry) -> None:
@@ -153,6 +153,15 @@ def test_a_taken_port_is_passed_over() -> None:
         port = taken.getsockname()[1]
 
         assert free_port(port) > port
+
+
+def test_a_block_of_ports_is_free_as_a_whole() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        assert free_block(port - 10, (0, 10)) != port - 10
 
 
 async def test_a_stopped_program_leaves_no_child_behind(tmp_path: Path) -> None:
