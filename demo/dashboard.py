@@ -16,6 +16,7 @@ type Card = dict[str, Any]
 
 # The devices that are a network of radios, and what each is shown by.
 _NETWORKS: Final = {"z2m": "online", "deconz": "connected", "zwave": "connected"}
+_NETWORK_COUNTS: Final = ("devices", "devices_offline", "nodes", "nodes_dead")
 _RADIO_ICON: Final = "mdi:radio-tower"
 
 _GUEST_ICONS: Final = {VM: "mdi:monitor", CONTAINER: "mdi:cube-outline"}
@@ -121,18 +122,23 @@ def _radios(registry: Registry) -> dict[str, Any]:
 
 def _network(registry: Registry, network: Device) -> Card:
     online = registry.find(network, "binary_sensor", _NETWORKS[network.kind])
-    cards = [_heading(network.name, _RADIO_ICON, network, online)]
-    cards += _tiles(registry, network, "binary_sensor", "radio_problem")
-    cards += _tiles(
-        registry, network, "sensor", "devices", "devices_offline", "nodes", "nodes_dead"
-    )
+    tiles = [
+        *_tiles(registry, network, "binary_sensor", "radio_problem"),
+        *_tiles(registry, network, "sensor", *_NETWORK_COUNTS),
+    ]
     if join := registry.find(network, "switch", "permit_join"):
         question = _ask(f"Open {network.name} for new devices?", "switch.toggle", join)
-        cards.append(_tile(join, **question))
+        tiles.append(_tile(join, **question))
     if restart := registry.find(network, "button", "restart"):
         question = _ask(f"Restart {network.name}?", "button.press", restart)
-        cards.append(_tile(restart, hide_state=True, **question))
-    return _section(*cards)
+        tiles.append(_tile(restart, hide_state=True, **question))
+    if online is not None:
+        # Who is away says nothing but that.
+        there = {"condition": "state", "entity": online, "state": "on"}
+        away = {"condition": "state", "entity": online, "state_not": "on"}
+        tiles = [{**tile, "visibility": [there]} for tile in tiles]
+        tiles.append(_tile(online, visibility=[away]))
+    return _section(_heading(network.name, _RADIO_ICON, network, online), *tiles)
 
 
 def _care(registry: Registry) -> dict[str, Any]:

@@ -91,7 +91,7 @@ async def test_a_server_is_set_up_by_its_address(
     assert suggested(result) == {}
     result = await submit(hass, result, url=f"127.0.0.1:{server.port}")
     assert result["type"] == "create_entry"
-    assert result["title"] == "127.0.0.1"
+    assert result["title"] == "Z-Wave JS 127.0.0.1"
     assert result["data"] == {
         CONF_KIND: "zwave_js",
         CONF_URL: server.url,

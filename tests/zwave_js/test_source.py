@@ -118,7 +118,7 @@ async def test_what_is_enabled_from_the_start(
     dead = state(hass, "sensor", KEY, "nodes_dead")
     assert (dead.state, dead.attributes["devices"]) == ("0", [])
     there = device(hass, entry, KEY)
-    assert there.name == "Z-Wave JS garage"
+    assert there.name == "garage"
     assert there.manufacturer == "Zooz"
     assert (there.model, there.model_id) == ("Z-Wave JS server", "ZST39 LR")
     assert (there.sw_version, there.hw_version) == ("15.29.0", "7.22")

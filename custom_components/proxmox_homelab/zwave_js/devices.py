@@ -41,7 +41,7 @@ class ZwaveDevices(HomelabDevices):
         stick = network.nodes.get(network.controller.own_node_id or 0)
         driver = network.version.driver
         return {
-            "name": f"Z-Wave JS {self._source.entry.title}",
+            "name": self._source.entry.title,
             "manufacturer": stick.manufacturer if stick else None,
             "model": _MODEL,
             "model_id": stick.product if stick else None,

@@ -186,7 +186,7 @@ class ZwaveSteps(HomelabSteps):
         return None
 
     def _zwave_create(self) -> ConfigFlowResult:
-        title = URL(self._data[CONF_URL]).host or ""
+        title = f"Z-Wave JS {URL(self._data[CONF_URL]).host}"
         return self.async_create_entry(title=title, data=self._data)
 
 
