@@ -536,7 +536,16 @@ async def test_a_restart_ends_when_the_bridge_is_back(
     offline = shows(hass, "binary_sensor", "online", "off")
     await until(hass, offline, settle=False)
     assert not pressed.done()
+    # It says so before it listens.
     await voice.say("bridge/state", {"state": "online"})
+    asked = ("health_check", "health_check")
+    await until(
+        hass,
+        lambda: tuple(name for name, _ in voice.requests[1:]) == asked,
+        settle=False,
+    )
+    assert not pressed.done()
+    voice.answers["health_check"] = {"healthy": True}
     await asyncio.wait_for(pressed, 5)
 
 

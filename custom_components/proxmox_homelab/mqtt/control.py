@@ -24,6 +24,7 @@ _SECONDS: Final = 20.0
 _MAP_SECONDS: Final = 300.0
 # It is back after 2 s when its stick answers.
 _RESTART_SECONDS: Final = 60.0
+_LISTENS_SECONDS: Final = 1.0
 # What it has done, it publishes at once.
 _SHOWN_SECONDS: Final = 2.0
 
@@ -77,11 +78,25 @@ async def _async_restart(
             await source.async_wait_for(
                 base, lambda t: t.restarts > before and t.bridge.online is True
             )
+            await _async_until_it_listens(source, base)
     except TimeoutError:
         raise CommandTimeoutError(
             f"{base} did not come back", seconds=f"{_RESTART_SECONDS:.0f}"
         ) from None
     return {}
+
+
+async def _async_until_it_listens(source: MqttSource, base: str) -> None:
+    """Wait until the bridge answers: it says "online" before it hears anything.
+
+    What is asked in that moment gets lost (seen with 2.14.1).
+    """
+    while True:
+        with suppress(CommandTimeoutError):
+            await source.client.request(
+                base, "health_check", {}, seconds=_LISTENS_SECONDS
+            )
+            return
 
 
 async def _async_set_log_level(

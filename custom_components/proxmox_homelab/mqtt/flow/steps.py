@@ -43,7 +43,6 @@ from ..connect import async_address
 from ..trust import PemError
 
 DEFAULT_PORT: Final = 1883
-DEFAULT_TLS_PORT: Final = 8883
 
 _SENTENCES: Final[Sentences] = {
     CertificateError: "mqtt_certificate_untrusted",
