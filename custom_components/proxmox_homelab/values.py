@@ -26,6 +26,15 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def required_mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """Return an object; raise `ProtocolError` for anything else."""
+    if not isinstance(value, dict):
+        raise ProtocolError(
+            f"{what}: an object was expected, not {type(value).__name__}"
+        )
+    return value
+
+
 def objects(value: Any) -> list[Mapping[str, Any]]:
     """Return the objects of a list, none for anything else."""
     if not isinstance(value, list):
@@ -56,12 +65,23 @@ def integer(value: Any) -> int | None:
     return None if found is None else int(found)
 
 
+def count(value: Any) -> int | None:
+    """Return a whole number from 0 on."""
+    found = number(value)
+    return None if found is None or found < 0 else int(found)
+
+
 def instant(milliseconds: Any) -> datetime | None:
     """Return the time of a UNIX timestamp in milliseconds."""
     found = number(milliseconds)
-    if not found or found < 0:
+    return None if found is None else timestamp(found / 1000)
+
+
+def timestamp(seconds: float) -> datetime | None:
+    """Return the time of a UNIX timestamp; 0 and nonsense are unknown."""
+    if seconds <= 0:
         return None
     try:
-        return datetime.fromtimestamp(found / 1000, UTC)
+        return datetime.fromtimestamp(seconds, UTC)
     except OverflowError, ValueError, OSError:
         return None

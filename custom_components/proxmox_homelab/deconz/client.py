@@ -23,6 +23,7 @@ from ..errors import (
     ProtocolError,
     RequestTimeoutError,
 )
+from ..values import load_json
 from .models import GatewayConfig, Part, PartEvent, PartKey, PublicConfig
 from .parse import (
     parse_config,
@@ -199,11 +200,11 @@ def _read_answer(status: int, content: bytes) -> Any:
     if status in _NOTHING_BEHIND:
         raise CannotConnectError(f"a proxy answers {status}")
     try:
-        data = orjson.loads(content)
-    except orjson.JSONDecodeError as err:
+        data = load_json(content, f"status {status}")
+    except ProtocolError as err:
         if status == _BUSY:
             raise CommandRefusedError("busy", reason=f"status {status}") from err
-        raise ProtocolError(f"status {status} without JSON") from err
+        raise
     for number, description in parse_errors(data):
         raise _error(number, description)
     if not 200 <= status < 300:

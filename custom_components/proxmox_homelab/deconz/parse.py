@@ -5,14 +5,20 @@ answer that is not one of deCONZ is a `ProtocolError`. Fields: deconz-rest-doc, 
 what deconz-rest-plugin writes.
 """
 
-from collections.abc import Iterator, Mapping
-from math import isfinite
+from collections.abc import Mapping
 import re
 from typing import Any, Final
 
-import orjson
-
 from ..errors import AuthenticationError, ProtocolError
+from ..values import (
+    boolean,
+    count,
+    load_json,
+    mapping,
+    objects,
+    required_mapping,
+    text,
+)
 from .models import (
     Change,
     Collection,
@@ -43,7 +49,8 @@ _VIRTUAL: Final = "CLIP"
 
 # Until version 2.05 this meant: open until it is closed.
 _FOREVER: Final = 255
-_LARGEST: Final = 2**31
+# In seconds: longer than any is meant, short enough to make a date of.
+_LONGEST: Final = 2**31
 
 
 def parse_public_config(data: Any) -> PublicConfig:
@@ -67,7 +74,7 @@ def parse_config(data: Any) -> GatewayConfig:
     if not any(field in row for field in _PRIVATE):
         raise AuthenticationError("config: the key is not known any more")
     seconds, remaining = (
-        _count(row.get(field)) for field in ("permitjoin", "permitjoinfull")
+        _seconds(row.get(field)) for field in ("permitjoin", "permitjoinfull")
     )
     return GatewayConfig(
         bridge_id=_bridge_id(row.get("bridgeid")),
@@ -76,20 +83,20 @@ def parse_config(data: Any) -> GatewayConfig:
         software_version=text(row.get("swversion")),
         api_version=text(row.get("apiversion")),
         firmware_version=_firmware(row.get("fwversion")),
-        radio_connected=flag(row.get("rfconnected")),
-        channel=_count(row.get("zigbeechannel")) or None,
-        pan_id=_count(row.get("panid")),
+        radio_connected=boolean(row.get("rfconnected")),
+        channel=count(row.get("zigbeechannel")) or None,
+        pan_id=count(row.get("panid")),
         # It opens the network for a minute at a time: this one, and what follows.
         permit_join_seconds=None if seconds is None else seconds + (remaining or 0),
         permits_forever=seconds == _FOREVER,
-        network_open_seconds=_count(row.get("networkopenduration")),
+        network_open_seconds=_seconds(row.get("networkopenduration")),
         websocket_port=_port(row.get("websocketport")),
         mac=_host_mac(row.get("mac")),
     )
 
 
 def _config_row(data: Any) -> Mapping[str, Any]:
-    row = _mapping(data, "config")
+    row = required_mapping(data, "config")
     if row.get("modelid", _MODEL) != _MODEL or not row.keys() & {"modelid", "bridgeid"}:
         raise ProtocolError("config: this is no deCONZ gateway")
     return row
@@ -97,12 +104,11 @@ def _config_row(data: Any) -> Mapping[str, Any]:
 
 def parse_parts(data: Any) -> dict[PartKey, Part]:
     """Return the lights and sensors of `GET /api/<key>`."""
-    row = _mapping(data, "state")
-    config = row.get("config")
-    bridge = _bridge_id(config.get("bridgeid")) if isinstance(config, dict) else None
+    row = required_mapping(data, "state")
+    bridge = _bridge_id(mapping(row.get("config")).get("bridgeid"))
     parts: dict[PartKey, Part] = {}
     for collection in Collection:
-        for number, item in _mapping(row.get(collection), collection).items():
+        for number, item in required_mapping(row.get(collection), collection).items():
             if isinstance(item, dict):
                 parts[collection, number] = _part(collection, item, bridge)
     return parts
@@ -128,8 +134,8 @@ def _mac(item: Mapping[str, Any], bridge: str | None) -> str | None:
 
 def _reachable(collection: Collection, item: Mapping[str, Any]) -> bool | None:
     """Return what lights tell in `state` and sensors in `config`."""
-    where = item.get("state" if collection is Collection.LIGHTS else "config")
-    return flag(where.get("reachable")) if isinstance(where, dict) else None
+    where = "state" if collection is Collection.LIGHTS else "config"
+    return boolean(mapping(item.get(where)).get("reachable"))
 
 
 def parse_event(message: str) -> PartEvent | None:
@@ -139,8 +145,8 @@ def parse_event(message: str) -> PartEvent | None:
     next full state tells the same.
     """
     try:
-        data = orjson.loads(message)
-    except orjson.JSONDecodeError:
+        data = load_json(message, "event")
+    except ProtocolError:
         return None
     if not isinstance(data, dict) or data.get("t") != "event":
         return None
@@ -163,9 +169,8 @@ def parse_event(message: str) -> PartEvent | None:
 
 def parse_key(data: Any) -> str:
     """Return the key of an answer to `POST /api`."""
-    for row in _rows(data):
-        success = row.get("success")
-        if isinstance(success, dict) and (key := text(success.get("username"))):
+    for row in objects(data):
+        if key := text(mapping(row.get("success")).get("username")):
             return key
     raise ProtocolError("the gateway gave no key")
 
@@ -173,42 +178,16 @@ def parse_key(data: Any) -> str:
 def parse_errors(data: Any) -> list[tuple[int | None, str]]:
     """Return the errors of an answer as number and description."""
     return [
-        (_count(error.get("type")), text(error.get("description")) or "")
-        for row in _rows(data)
+        (count(error.get("type")), text(error.get("description")) or "")
+        for row in objects(data)
         if isinstance(error := row.get("error"), dict)
     ]
 
 
-def _rows(data: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(data, list):
-        yield from (row for row in data if isinstance(row, dict))
-
-
-def _mapping(data: Any, what: str) -> Mapping[str, Any]:
-    if not isinstance(data, dict):
-        raise ProtocolError(
-            f"{what}: an object was expected, not {type(data).__name__}"
-        )
-    return data
-
-
-def text(value: object) -> str | None:
-    """Return a text that is not empty; anything else is unknown."""
-    return value.strip() or None if isinstance(value, str) else None
-
-
-def flag(value: object) -> bool | None:
-    """Return a boolean; anything else is unknown."""
-    return value if isinstance(value, bool) else None
-
-
-def _count(value: object) -> int | None:
-    """Return a whole number from 0 on; numbers are written as fractions, too."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not isfinite(value) or not 0 <= value < _LARGEST:
-        return None
-    return int(value)
+def _seconds(value: object) -> int | None:
+    """Return a duration that a date can be reckoned with."""
+    found = count(value)
+    return None if found is None or found >= _LONGEST else found
 
 
 def _host_mac(value: object) -> str | None:
@@ -218,7 +197,7 @@ def _host_mac(value: object) -> str | None:
 
 
 def _port(value: object) -> int | None:
-    port = _count(value)
+    port = count(value)
     return port if port is not None and 0 < port < 65536 else None
 
 

@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from ..errors import ProtocolError
+from ..values import count, mapping, objects, required_mapping, text
 from .models import (
     Controller,
     ControllerStatus,
@@ -44,41 +45,43 @@ _NODE_EVENTS: Final = {
 
 def parse_version(data: Json) -> ServerVersion:
     """Return the first message of a server; `ProtocolError` when it is none."""
-    home_id = _count(data.get("homeId"))
-    oldest = _count(data.get("minSchemaVersion"))
-    newest = _count(data.get("maxSchemaVersion"))
+    home_id = count(data.get("homeId"))
+    oldest = count(data.get("minSchemaVersion"))
+    newest = count(data.get("maxSchemaVersion"))
     if data.get("type") != "version" or home_id is None or newest is None:
         raise ProtocolError("the first message is not the version of a Z-Wave server")
     return ServerVersion(
         home_id=home_id,
-        driver=_text(data.get("driverVersion")),
-        server=_text(data.get("serverVersion")),
+        driver=text(data.get("driverVersion")),
+        server=text(data.get("serverVersion")),
         schemas=(oldest or 0, newest),
     )
 
 
 def parse_network(result: Json, version: ServerVersion) -> Network:
     """Return the state that `start_listening` answers."""
-    state = _mapping(result.get("state"), "the state")
+    state = required_mapping(result.get("state"), "the state")
     return Network(
         version=version,
-        controller=parse_controller(_mapping(state.get("controller"), "controller")),
+        controller=parse_controller(
+            required_mapping(state.get("controller"), "controller")
+        ),
         nodes={node.node_id: node for node in _nodes(state.get("nodes"))},
     )
 
 
 def parse_controller(data: Json) -> Controller:
     """Return the controller; `ProtocolError` when it has no identity."""
-    home_id = _count(data.get("homeId"))
+    home_id = count(data.get("homeId"))
     if home_id is None:
         raise ProtocolError("the controller has no home id")
     functions = data.get("supportedFunctionTypes")
     return Controller(
         home_id=home_id,
-        own_node_id=_count(data.get("ownNodeId")),
+        own_node_id=count(data.get("ownNodeId")),
         status=_member(ControllerStatus, data.get("status")),
         inclusion=_inclusion(data.get("inclusionState")),
-        firmware=_text(data.get("firmwareVersion")),
+        firmware=text(data.get("firmwareVersion")),
         functions=frozenset(
             number
             for number in (functions if isinstance(functions, list) else ())
@@ -92,46 +95,44 @@ def parse_statistics(data: object) -> Statistics | None:
     """Return the statistics of the controller, None without any."""
     if not isinstance(data, dict):
         return None
-    noise = data.get("backgroundRSSI")
     return Statistics(
-        received=_count(data.get("messagesRX")),
-        dropped_received=_count(data.get("messagesDroppedRX")),
-        dropped_sent=_count(data.get("messagesDroppedTX")),
-        nak=_count(data.get("NAK")),
-        can=_count(data.get("CAN")),
-        timeout_ack=_count(data.get("timeoutACK")),
-        timeout_response=_count(data.get("timeoutResponse")),
-        timeout_callback=_count(data.get("timeoutCallback")),
-        noise=dict(_noise(noise if isinstance(noise, dict) else {})),
+        received=count(data.get("messagesRX")),
+        dropped_received=count(data.get("messagesDroppedRX")),
+        dropped_sent=count(data.get("messagesDroppedTX")),
+        nak=count(data.get("NAK")),
+        can=count(data.get("CAN")),
+        timeout_ack=count(data.get("timeoutACK")),
+        timeout_response=count(data.get("timeoutResponse")),
+        timeout_callback=count(data.get("timeoutCallback")),
+        noise=dict(_noise(mapping(data.get("backgroundRSSI")))),
     )
 
 
 def parse_node(data: object) -> Node | None:
     """Return a node, None for what is none."""
-    if not isinstance(data, dict) or (node_id := _count(data.get("nodeId"))) is None:
+    if not isinstance(data, dict) or (node_id := count(data.get("nodeId"))) is None:
         return None
-    config = data.get("deviceConfig")
-    known = config if isinstance(config, dict) else {}
+    known = mapping(data.get("deviceConfig"))
     return Node(
         node_id=node_id,
         status=_member(NodeStatus, data.get("status")) or NodeStatus.UNKNOWN,
         is_controller=data.get("isControllerNode") is True,
-        name=_text(data.get("name")),
-        manufacturer=_text(known.get("manufacturer")),
-        product=_text(known.get("label")) or _text(data.get("label")),
+        name=text(data.get("name")),
+        manufacturer=text(known.get("manufacturer")),
+        product=text(known.get("label")) or text(data.get("label")),
     )
 
 
 def parse_ui_version(data: object) -> UiVersion:
     """Return what `/version` of zwave-js-ui answers; `ProtocolError` for all else."""
-    found = _mapping(data, "the version")
-    version = _text(found.get("appVersion"))
+    found = required_mapping(data, "the version")
+    version = text(found.get("appVersion"))
     if version is None:
         raise ProtocolError("the version of zwave-js-ui is missing")
     return UiVersion(
         ui=version,
-        driver=_text(found.get("zwavejs")),
-        server=_text(found.get("zwavejsServer")),
+        driver=text(found.get("zwavejs")),
+        server=text(found.get("zwavejsServer")),
     )
 
 
@@ -210,7 +211,7 @@ def _with_node(network: Network, data: object) -> Network:
 
 
 def _with_node_status(network: Network, event: Json, status: NodeStatus) -> Network:
-    node_id = _count(event.get("nodeId"))
+    node_id = count(event.get("nodeId"))
     node = None if node_id is None else network.nodes.get(node_id)
     if node is None or node.status is status:
         return network
@@ -219,7 +220,7 @@ def _with_node_status(network: Network, event: Json, status: NodeStatus) -> Netw
 
 
 def _nodes(data: object) -> Iterator[Node]:
-    for found in data if isinstance(data, list) else ():
+    for found in objects(data):
         if (node := parse_node(found)) is not None:
             yield node
 
@@ -234,7 +235,7 @@ def _noise(data: Json) -> Iterator[tuple[int, int | None]]:
 
 
 def _inclusion(value: object) -> InclusionState | None:
-    number = _count(value)
+    number = count(value)
     if number is None or number >= len(_INCLUSION_STATES):
         return None
     return _INCLUSION_STATES[number]
@@ -242,19 +243,3 @@ def _inclusion(value: object) -> InclusionState | None:
 
 def _member[MemberT: IntEnum](kind: type[MemberT], value: object) -> MemberT | None:
     return kind(value) if type(value) is int and value in kind else None
-
-
-def _mapping(data: object, what: str) -> Json:
-    if not isinstance(data, dict):
-        raise ProtocolError(
-            f"{what}: an object was expected, not {type(data).__name__}"
-        )
-    return data
-
-
-def _text(value: object) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
-
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and value >= 0 else None

@@ -11,10 +11,11 @@ from ...errors import (
     PermissionDeniedError,
     ProtocolError,
 )
+from ...values import required_mapping
 from ..credentials import TokenCredentials
 from ..models import Version
 from ..parse import parse_permissions
-from ..parse.values import mapping, text
+from ..parse.values import text
 from ..privileges import (
     ACCESS_USER,
     TOKEN_NAME,
@@ -90,7 +91,7 @@ class AccessCalls(Calls):
                 if _EXISTS not in err.errors.get("tokenid", ""):
                     raise
                 continue
-            secret = text(mapping(answer, "token").get("value"))
+            secret = text(required_mapping(answer, "token").get("value"))
             if secret is None:
                 raise ProtocolError("the new token came without its secret")
             return TokenCredentials(token_id=f"{ACCESS_USER}!{name}", secret=secret)

@@ -1,6 +1,7 @@
 """What is asked guest by guest."""
 
 from ...errors import CommandRefusedError, NotFoundError, PermissionDeniedError
+from ...values import required_mapping
 from ..models import Guest, GuestConfig, GuestInside, GuestRef, GuestType, Snapshot
 from ..parse import (
     parse_config,
@@ -9,7 +10,7 @@ from ..parse import (
     parse_snapshots,
     parse_vm_inside,
 )
-from ..parse.values import flag, mapping
+from ..parse.values import flag
 from .base import Calls
 
 
@@ -26,7 +27,9 @@ class GuestCalls(Calls):
         running one.
         """
         answer = await self._guest(guest.ref).status.current.get()
-        return parse_current_status(mapping(answer, f"status of {guest.vmid}"), guest)
+        return parse_current_status(
+            required_mapping(answer, f"status of {guest.vmid}"), guest
+        )
 
     async def guest_config(self, ref: GuestRef) -> GuestConfig:
         """Return the configuration. Needs VM.Audit. Source: `GET .../config`."""
@@ -57,4 +60,4 @@ class GuestCalls(Calls):
     async def snapshot_feasible(self, ref: GuestRef) -> bool:
         """Say whether the storages of the guest can do snapshots. Needs VM.Audit."""
         answer = await self._guest(ref).feature.get(feature="snapshot")
-        return flag(mapping(answer, "feature").get("hasFeature"))
+        return flag(required_mapping(answer, "feature").get("hasFeature"))

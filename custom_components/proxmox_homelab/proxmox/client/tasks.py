@@ -12,10 +12,11 @@ from ...errors import (
     TaskFailedError,
     TaskTimeoutError,
 )
+from ...values import required_mapping
 from ..models import Task, TaskOutcome, TaskResult
 from ..parse import parse_log, parse_tasks, parse_upid
 from ..parse.tasks import outcome_of
-from ..parse.values import mapping, text
+from ..parse.values import text
 from ..transport import DEFAULT_SECONDS
 from .base import Calls
 
@@ -75,7 +76,7 @@ class TaskCalls(Calls):
             raise
         except CannotConnectError, NodeUnreachableError:
             return None
-        row = mapping(answer, task.upid)
+        row = required_mapping(answer, task.upid)
         if row.get("status") != "stopped":
             return None
         return text(row.get("exitstatus")) or "unexpected status"

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from ...values import required_mapping
 from ..models import Certificate, Disk, PackageUpdate, Replication, Subscription
-from .values import Row, instant, integer, mapping, number, rows, text
+from .values import Row, instant, integer, number, rows, text
 
 
 def parse_updates(data: Any) -> tuple[PackageUpdate, ...]:
@@ -39,7 +40,7 @@ def parse_certificates(data: Any) -> tuple[Certificate, ...]:
 
 def parse_subscription(data: Any) -> Subscription:
     """Return the subscription; the due date is a day."""
-    row = mapping(data, "subscription")
+    row = required_mapping(data, "subscription")
     return Subscription(
         status=(text(row.get("status")) or "unknown").lower(),
         level=text(row.get("level")),

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from ...values import required_mapping
 from ..models import ClusterMember, ClusterStatus, Permissions, Version
-from .values import flag, mapping, rows, text
+from .values import flag, rows, text
 
 
 def parse_version(data: Any) -> Version:
     """Return the version; 7.x has the release without the point."""
-    row = mapping(data, "/version")
+    row = required_mapping(data, "/version")
     return Version(
         release=text(row.get("release")) or "", version=text(row.get("version")) or ""
     )
@@ -38,7 +39,7 @@ def parse_permissions(data: Any) -> Permissions:
     return Permissions(
         paths={
             path: {name: flag(propagate) for name, propagate in held.items()}
-            for path, held in mapping(data, "/access/permissions").items()
+            for path, held in required_mapping(data, "/access/permissions").items()
             if isinstance(held, dict)
         }
     )

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from ...values import required_mapping
 from ..models import NodeDetail, NodeTraffic, Snapshot
-from .values import flag, instant, integer, mapping, number, rows, share_of, text
+from .values import flag, instant, integer, number, rows, share_of, text
 
 
 def parse_node_detail(data: Any, node: str) -> NodeDetail:
     """Return the figures of `GET /nodes/{node}/status`; loads come as strings."""
-    row = mapping(data, f"status of {node}")
+    row = required_mapping(data, f"status of {node}")
     memory, swap = _part(row, "memory"), _part(row, "swap")
     swap_total = integer(swap.get("total"))
     wait = number(row.get("wait"))

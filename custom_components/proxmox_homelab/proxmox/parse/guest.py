@@ -5,12 +5,12 @@ from ipaddress import ip_address
 import re
 from typing import Any, Final
 
+from ...values import required_mapping
 from ..models import GuestConfig, GuestInside, GuestType
 from .values import (
     Row,
     flag,
     integer,
-    mapping,
     number,
     properties,
     share_of,
@@ -37,7 +37,7 @@ _MOUNT_POINTS: Final = ("/mnt/data", "C:\\", "/")
 
 def parse_config(data: Any, vmid: int, kind: GuestType) -> GuestConfig:
     """Return the configuration of `GET .../config`."""
-    row = mapping(data, f"config of {vmid}")
+    row = required_mapping(data, f"config of {vmid}")
     volumes, bind_mounts = _volumes(row, kind)
     memory = number(properties(row.get("memory", ""), "current").get("current"))
     return GuestConfig(

@@ -1,11 +1,12 @@
 """Single values: numbers that may be strings, flags that may be anything, lists."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 import re
 from typing import Any, Final
 
 from ...errors import ProtocolError
+from ...values import timestamp
 
 type Row = Mapping[str, Any]
 
@@ -18,15 +19,6 @@ def rows(data: Any, what: str) -> Iterator[Row]:
     if not isinstance(data, list):
         raise ProtocolError(f"{what}: a list was expected, not {type(data).__name__}")
     return (row for row in data if isinstance(row, dict))
-
-
-def mapping(data: Any, what: str) -> Row:
-    """Return the object; raise `ProtocolError` when it is none."""
-    if not isinstance(data, dict):
-        raise ProtocolError(
-            f"{what}: an object was expected, not {type(data).__name__}"
-        )
-    return data
 
 
 def number(value: object) -> float | None:
@@ -64,12 +56,7 @@ def flag(value: object) -> bool:
 def instant(value: object) -> datetime | None:
     """Return the time of a UNIX timestamp; 0 and nonsense are unknown."""
     seconds = number(value)
-    if not seconds or seconds < 0:
-        return None
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except OverflowError, ValueError, OSError:
-        return None
+    return None if seconds is None else timestamp(seconds)
 
 
 def tags(value: object) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from ...errors import (
     ProtocolError,
     RequestTimeoutError,
 )
+from ...values import mapping
 from ..errors import DriverNotReadyError
 from ..models import Controller, Network, ServerVersion
 from ..parse import (
@@ -152,8 +153,7 @@ class Connection:
     async def refresh_controller(self) -> None:
         """Ask how the driver believes that the stick is; the stick is not asked."""
         result = await self.call("controller.get_state")
-        state = result.get("state")
-        controller = parse_controller(state if isinstance(state, dict) else {})
+        controller = parse_controller(mapping(result.get("state")))
         if self.network is not None:
             self._change(with_controller(self.network, controller))
 
