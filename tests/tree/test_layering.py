@@ -12,12 +12,15 @@ from .tree import INTEGRATION, PACKAGE, ROOT, module_name, python_files
 # packages of the same name once such a file has been split.
 GROUND_FLOOR = frozenset(
     {
+        "address",
+        "backoff",
         "client",
         "commands",
         "credentials",
         "errors",
         "keys",
         "models",
+        "own_guest",
         "parse",
         "paths",
         "privileges",
@@ -25,6 +28,7 @@ GROUND_FLOOR = frozenset(
         "resource",
         "transport",
         "trust",
+        "values",
     }
 )
 CLIENT_LIBRARIES = frozenset({"aiomqtt", "asyncssh", "paho", "proxmoxer", "requests"})

@@ -307,7 +307,9 @@ def test_what_is_no_message_is_refused(frame: str) -> None:
         ("http://zwave.local:3000/", "ws://zwave.local:3000"),
         ("wss://zwave.example/ws/", "wss://zwave.example/ws"),
         ("https://zwave.example", "wss://zwave.example"),
+        ("wss://zwave.example/a%20b", "wss://zwave.example/a%20b"),
         ("[::1]", "ws://[::1]:3000"),
+        ("fe80::1", "ws://[fe80::1]:3000"),
     ],
 )
 def test_the_address_of_a_server(typed: str, url: str) -> None:
@@ -321,7 +323,7 @@ def test_the_address_of_the_user_interface() -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["", " ", "ws://", "a b", "host:port", "host:99999", "fe80::1", "ftp://host"],
+    ["", " ", "ws://", "a b", "host:port", "host:99999", "ftp://host"],
 )
 def test_what_is_no_address(typed: str) -> None:
     for read in (websocket_url, ui_url):

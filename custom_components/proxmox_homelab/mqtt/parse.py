@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import re
 from typing import Any, Final
 
+from ..address import url_host
 from ..errors import ProtocolError
 from ..values import (
     boolean,
@@ -97,8 +98,7 @@ def _frontend_url(frontend: Mapping[str, Any]) -> str | None:
     if host is None or host in _NO_ADDRESS or host.startswith("/") or port is None:
         return None
     scheme = "https" if frontend.get("ssl_cert") else "http"
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}:{port}{text(frontend.get('base_url')) or '/'}"
+    return f"{scheme}://{url_host(host)}:{port}{text(frontend.get('base_url')) or '/'}"
 
 
 def parse_devices(payload: bytes) -> tuple[Device, ...] | None:

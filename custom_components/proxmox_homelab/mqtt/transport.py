@@ -13,6 +13,7 @@ from aiomqtt.exceptions import MqttConnectError
 import paho.mqtt.client as paho
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ..address import url_host
 from ..errors import (
     AuthenticationError,
     CannotConnectError,
@@ -56,8 +57,7 @@ class Address:
 
     def __str__(self) -> str:
         """Return the form that can be typed again."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return f"{url_host(self.host)}:{self.port}"
 
 
 class Connection(aiomqtt.Client):

@@ -9,6 +9,7 @@ from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 import probatio
 from yarl import URL
 
+from ..address import url_host
 from ..const import CONF_HOME_ID, CONF_KIND, CONF_UI_URL, Kind
 from ..errors import (
     CannotConnectError,
@@ -104,7 +105,7 @@ class ZwaveSteps(HomelabSteps):
         home_id = str(discovery_info.properties.get("homeId", ""))
         if not home_id.isdecimal():
             return self.async_abort(reason="not_zwave_js")
-        url = f"ws://{_host(discovery_info.host)}:{discovery_info.port}"
+        url = f"ws://{url_host(discovery_info.host)}:{discovery_info.port}"
         entry = await self.async_set_unique_id(unique_id(int(home_id)))
         if entry is not None:
             self._zwave_follow(entry, url)
@@ -188,7 +189,3 @@ class ZwaveSteps(HomelabSteps):
     def _zwave_create(self) -> ConfigFlowResult:
         title = f"Z-Wave JS {URL(self._data[CONF_URL]).host}"
         return self.async_create_entry(title=title, data=self._data)
-
-
-def _host(address: str) -> str:
-    return f"[{address}]" if ":" in address else address

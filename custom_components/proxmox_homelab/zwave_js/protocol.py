@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from yarl import URL
 
+from ..address import parse_typed
 from ..errors import (
     CommandRefusedError,
     CommandTimeoutError,
@@ -119,21 +120,15 @@ def ui_url(address: str) -> str:
 def _url(
     address: str, *, plain: Sequence[str], secure: Sequence[str], port: int
 ) -> str:
-    text = address.strip()
-    found = URL(text if "://" in text else f"{plain[0]}://{text}")
-    if (
-        found.scheme not in (*plain, *secure)
-        or not found.host
-        or found.user
-        or found.password
-    ):
-        raise ValueError("no address of a server")
-    is_secure = found.scheme in secure
+    typed = parse_typed(address, (*plain, *secure))
+    if typed.has_login:
+        raise ValueError("no address but a login")
+    is_secure = typed.scheme in secure
     return str(
         URL.build(
             scheme=secure[0] if is_secure else plain[0],
-            host=found.host,
-            port=found.explicit_port or (None if is_secure else port),
-            path=found.path.rstrip("/"),
+            host=typed.host,
+            port=typed.port or (None if is_secure else port),
+            path=typed.path.rstrip("/"),
         )
     )

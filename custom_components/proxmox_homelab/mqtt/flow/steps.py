@@ -19,6 +19,7 @@ from homeassistant.helpers.selector import (
 )
 import probatio
 
+from ...address import is_host
 from ...const import (
     CONF_CA_PEM,
     CONF_CLIENT_KEY_PEM,
@@ -181,7 +182,7 @@ class MqttSteps(HomelabSteps):
             return self._mqtt_show("mqtt_broker", NO_PROBLEM)
         user_input[CONF_HOST] = user_input[CONF_HOST].strip()
         self._mqtt_take(user_input, set(_BROKER.schema))
-        if not _is_host(user_input[CONF_HOST]):
+        if not is_host(user_input[CONF_HOST]):
             problem = Problem(errors={CONF_HOST: "mqtt_host_invalid"})
             return self._mqtt_show("mqtt_broker", problem)
         if self._data[CONF_ENCRYPTION] == Encryption.OWN:
@@ -255,11 +256,6 @@ class MqttSteps(HomelabSteps):
 def _unique_id(data: Mapping[str, Any]) -> str:
     """Return the identity of a broker, which has no other than where it is."""
     return f"mqtt-{data[CONF_HOST].lower()}:{data[CONF_PORT]}"
-
-
-def _is_host(text: str) -> bool:
-    """Say whether a text can be a host and nothing else, such as a copied URL."""
-    return bool(text) and not any(sign in text for sign in "/@ ?#")
 
 
 def _translate_core(data: Mapping[str, Any]) -> dict[str, Any]:

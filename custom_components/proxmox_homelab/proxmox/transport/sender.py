@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
+from ...address import url_host
 from ...errors import AuthenticationError, HomelabError, ProtocolError
 from ..credentials import Credentials, PasswordCredentials
 from ..resource import ParamValue
@@ -206,10 +207,10 @@ class Transport:
         return read_data(call.path, body)
 
     def _url(self, host: str, call: _Call) -> URL:
-        name = f"[{host}]" if ":" in host else host
         query = f"?{call.form}" if call.form and call.method not in _WITH_BODY else ""
         return URL(
-            f"https://{name}:{self._port}/api2/json/{call.path}{query}", encoded=True
+            f"https://{url_host(host)}:{self._port}/api2/json/{call.path}{query}",
+            encoded=True,
         )
 
 
