@@ -7,11 +7,10 @@ from typing import Any, override
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_URL
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
-from ..const import CONF_HOME_ID, CONF_UI_URL, DOMAIN, RadioCommand
-from ..coordinator import HomelabCoordinator
+from ..const import CONF_HOME_ID, CONF_UI_URL, RadioCommand
+from ..coordinator import HomelabCoordinator, as_setup_error
 from ..errors import CannotConnectError, HomelabError
 from ..source_base import BaseSource
 from .client import UiClient
@@ -56,14 +55,7 @@ class ZwaveSource(BaseSource[ZwaveDevices]):
         try:
             await self._link.async_connect()
         except HomelabError as err:
-            raise ConfigEntryNotReady(
-                translation_domain=DOMAIN,
-                translation_key=err.key,
-                translation_placeholders={
-                    "system": self.entry.title,
-                    **err.placeholders,
-                },
-            ) from err
+            raise as_setup_error(err, self.entry.title) from err
         self.entry.async_on_unload(self.radio.async_cancel)
         if self.ui is not None:
             self.ui.async_keep_polling()
