@@ -20,7 +20,6 @@ from custom_components.proxmox_homelab.errors import (
 from custom_components.proxmox_homelab.mqtt.client import (
     BrokerClient,
     check_address,
-    delays,
     open_connection,
 )
 from custom_components.proxmox_homelab.mqtt.transport import Address
@@ -239,15 +238,6 @@ async def test_a_client_that_is_stopped_leaves_nothing_behind() -> None:
 
 
 # --- how it comes back ----------------------------------------------------------------
-
-
-def test_delays_grow_up_to_a_limit_and_are_never_the_same_for_all() -> None:
-    next_delay = delays(1, 60)
-    waited = [next_delay() for _ in range(12)]
-    assert 0.8 <= waited[0] <= 1.2
-    assert 1.6 <= waited[1] <= 2.4
-    assert all(48 <= late <= 72 for late in waited[-3:])
-    assert len(set(waited)) > 1
 
 
 async def test_it_comes_back_after_the_broker_and_subscribes_again() -> None:

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 import logging
-from random import uniform
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
+from ..backoff import delays
 from ..const import CONF_BRIDGE_ID, RadioCommand
 from ..coordinator import HomelabCoordinator
 from ..errors import CannotConnectError, HomelabError, NotFoundError
@@ -84,7 +84,7 @@ class DeconzSource(BaseSource[DeconzDevices]):
 
     async def _async_listen(self) -> None:
         """Follow the events for as long as the entry is loaded."""
-        pause = _FIRST_PAUSE
+        pauses = delays(_FIRST_PAUSE, _LONGEST_PAUSE)
         just_lost = False
         while True:
             self._try_now.clear()
@@ -93,7 +93,7 @@ class DeconzSource(BaseSource[DeconzDevices]):
             except HomelabError as err:
                 _LOGGER.debug("%s: no events: %s", self.entry.title, err)
             if self.network.listening:
-                pause, just_lost = _FIRST_PAUSE, True
+                pauses, just_lost = delays(_FIRST_PAUSE, _LONGEST_PAUSE), True
                 await self.network.async_listening(listening=False)
             elif just_lost:
                 # A program that ends closes its websocket first: look again.
@@ -102,9 +102,8 @@ class DeconzSource(BaseSource[DeconzDevices]):
             elif self.is_connected and not self.network.last_update_success:
                 await self.network.async_refresh()
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause * uniform(0.7, 1.0)):  # noqa: S311 - it only spreads attempts
+                async with asyncio.timeout(next(pauses)):
                     await self._try_now.wait()
-            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _async_follow(self) -> None:
         """Follow the events until the connection ends, which raises."""

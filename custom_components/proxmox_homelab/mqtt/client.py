@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 import json
 import logging
-import random
 import secrets
 from typing import Any, Final
 
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ..backoff import delays
 from ..errors import (
     CannotConnectError,
     CommandRefusedError,
@@ -36,24 +36,6 @@ _REFUSAL: Final = 128
 
 type MessageHandler = Callable[[str, bytes], None]
 type ConnectionHandler = Callable[[HomelabError | None], None]
-
-
-def delays(
-    first: float = FIRST_DELAY, longest: float = LONGEST_DELAY
-) -> Callable[[], float]:
-    """Return a function that returns the next delay in seconds, longer each time.
-
-    A fifth more or less by chance: a hundred clients of a broker that was restarted
-    shall not come back in one moment.
-    """
-    last = first / 2
-
-    def next_delay() -> float:
-        nonlocal last
-        last = min(last * 2, longest)
-        return last * random.uniform(0.8, 1.2)  # noqa: S311 - spread, not secrecy
-
-    return next_delay
 
 
 class BrokerClient:
@@ -97,7 +79,7 @@ class BrokerClient:
 
     async def run(self) -> None:
         """Connect and connect again, until cancelled."""
-        next_delay = delays(*self._delay_range)
+        pauses = delays(*self._delay_range)
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -106,9 +88,9 @@ class BrokerClient:
             except HomelabError as err:
                 _LOGGER.debug("%s: %s", self._address, err)
                 if loop.time() - began > _SETTLED:
-                    next_delay = delays(*self._delay_range)
+                    pauses = delays(*self._delay_range)
                 self._on_connection(err)
-            await asyncio.sleep(next_delay())
+            await asyncio.sleep(next(pauses))
 
     async def _connect_once(self) -> None:
         """Stay connected as long as it goes; raise a `HomelabError` in the end."""

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from itertools import count
 import logging
 import random
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from ..backoff import delays
 from ..errors import CommandTimeoutError, HomelabError
 from .client import Connection
 from .coordinator import HOLD_OFF
@@ -35,17 +35,14 @@ LONGEST_RETRY_SECONDS: Final = 15.0
 STABLE_SECONDS: Final = 60.0
 
 
-def retry_delays(random_share: Callable[[], float] = random.random) -> Iterator[float]:
-    """Yield how long to wait before each try, in seconds.
+def retry_delays(chance: Callable[[], float] = random.random) -> Iterator[float]:
+    """Return how long to wait before each try, in seconds.
 
     Frequent for as long as an absence is held off, so that a short one stays unseen;
-    then slower and slower. Never in step with the others that the server has lost.
+    then slower and slower.
     """
     quick = round(HOLD_OFF.total_seconds() / RETRY_SECONDS)
-    for number in count():
-        doublings = min(max(0, number - quick), 10)
-        delay = min(RETRY_SECONDS * 2**doublings, LONGEST_RETRY_SECONDS)
-        yield delay * (0.8 + 0.4 * random_share())
+    return delays(RETRY_SECONDS, LONGEST_RETRY_SECONDS, quick=quick, chance=chance)
 
 
 class Link:
@@ -81,15 +78,15 @@ class Link:
 
     async def async_keep(self) -> None:
         """Follow the connection to its end and make the next one, for ever."""
-        delays = retry_delays()
+        pauses = retry_delays()
         try:
             while True:
                 began = monotonic()
                 if self.connection is not None:
                     await self._attend(self.connection)
                 if monotonic() - began > STABLE_SECONDS:
-                    delays = retry_delays()
-                await self._reconnect(delays)
+                    pauses = retry_delays()
+                await self._reconnect(pauses)
         finally:
             await self.async_close()
 
@@ -104,9 +101,9 @@ class Link:
             await asyncio.wait([checking])
             await self.async_close()
 
-    async def _reconnect(self, delays: Iterator[float]) -> None:
-        for delay in delays:
-            await asyncio.sleep(delay)
+    async def _reconnect(self, pauses: Iterator[float]) -> None:
+        for pause in pauses:
+            await asyncio.sleep(pause)
             try:
                 await self.async_connect()
             except HomelabError as err:
