@@ -14,6 +14,7 @@ GROUND_FLOOR = frozenset(
     {
         "address",
         "backoff",
+        "bounded",
         "client",
         "commands",
         "credentials",

@@ -14,6 +14,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from ..bounded import read_bounded
 from ..errors import (
     AuthenticationError,
     CannotConnectError,
@@ -145,7 +146,7 @@ class DeconzClient:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=self._seconds),
             ) as response:
-                content = await _read_bounded(response)
+                content = await read_bounded(response, _LARGEST_ANSWER)
         return _read_answer(response.status, content)
 
 
@@ -237,14 +238,3 @@ def _failures() -> Iterator[None]:
         raise ProtocolError(f"no answer of HTTP: {type(err).__name__}") from None
     except (aiohttp.ClientError, OSError) as err:
         raise CannotConnectError(f"not reached: {type(err).__name__}") from None
-
-
-async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > _LARGEST_ANSWER:
-            raise ProtocolError(f"answer of more than {_LARGEST_ANSWER} bytes")
-        parts.append(part)
-    return b"".join(parts)

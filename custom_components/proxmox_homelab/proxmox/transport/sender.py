@@ -16,7 +16,8 @@ import aiohttp
 from yarl import URL
 
 from ...address import url_host
-from ...errors import AuthenticationError, HomelabError, ProtocolError
+from ...bounded import read_bounded
+from ...errors import AuthenticationError, HomelabError
 from ..credentials import Credentials, PasswordCredentials
 from ..resource import ParamValue
 from ..trust import Trust
@@ -201,7 +202,7 @@ class Transport:
                     sock_connect=min(_CONNECT_SECONDS, call.seconds / 2),
                 ),
             ) as response:
-                body = await _read_bounded(response)
+                body = await read_bounded(response, _LARGEST_ANSWER)
         if response.status >= 300:
             raise read_error(response.status, response.reason or "", call.path, body)
         return read_data(call.path, body)
@@ -234,14 +235,3 @@ def _headers(method: str) -> dict[str, str]:
     if method in _WITH_BODY:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     return headers
-
-
-async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > _LARGEST_ANSWER:
-            raise ProtocolError(f"answer of more than {_LARGEST_ANSWER} bytes")
-        parts.append(part)
-    return b"".join(parts)

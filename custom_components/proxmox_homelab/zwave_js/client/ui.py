@@ -6,6 +6,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from ...bounded import read_bounded
 from ...errors import ProtocolError
 from ..models import UiVersion
 from ..parse import parse_ui_version
@@ -56,13 +57,5 @@ class UiClient:
                     allow_redirects=False,
                 ) as response,
             ):
-                return response.status, await _text(response)
-
-
-async def _text(response: aiohttp.ClientResponse) -> str:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > _LARGEST_ANSWER:
-            raise ProtocolError("the answer is too large")
-    return body.decode(errors="replace")
+                body = await read_bounded(response, _LARGEST_ANSWER)
+                return response.status, body.decode(errors="replace")
