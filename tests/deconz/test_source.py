@@ -48,7 +48,12 @@ ROWS = {
     ("sensor", "devices_offline"),
     ("switch", "permit_join"),
 }
-OFF_ROWS = {("sensor", "channel"), ("sensor", "firmware"), ("sensor", "version")}
+OFF_ROWS = {
+    ("sensor", "permit_join_ends"),
+    ("sensor", "channel"),
+    ("sensor", "firmware"),
+    ("sensor", "version"),
+}
 
 
 def reads(gateway: DeconzGateway) -> int:
@@ -362,15 +367,16 @@ async def test_devices_may_join_until_the_gateway_closes_its_network(
     began = dt_util.utcnow()
     await switch(hass, on=True)
     opened = state(hass, "switch", "permit_join")
-    until: datetime = opened.attributes["until"]
+    ends_at = opened.attributes["ends_at"]
+    until = datetime.fromisoformat(ends_at)
     assert opened.state == "on"
     assert abs(until - began - timedelta(seconds=180)) < timedelta(seconds=5)
     await poll(hass, gateway)
-    assert state(hass, "switch", "permit_join").attributes["until"] == until
+    assert state(hass, "switch", "permit_join").attributes["ends_at"] == ends_at
     clock.now += 181
     await later(hass, 182)
     await eventually(hass, lambda: shown(hass, "switch", "permit_join") == "off")
-    assert state(hass, "switch", "permit_join").attributes["until"] is None
+    assert state(hass, "switch", "permit_join").attributes["ends_at"] is None
 
 
 async def test_the_network_is_closed_early_and_stays_shown_as_closed(
@@ -399,7 +405,7 @@ async def test_a_network_that_is_open_for_ever_has_no_end(
     gateway.gateway.extra = {"permitjoin": 255}
     await async_set_up(hass, gateway)
     opened = state(hass, "switch", "permit_join")
-    assert (opened.state, opened.attributes["until"]) == ("on", None)
+    assert (opened.state, opened.attributes["ends_at"]) == ("on", None)
 
 
 async def test_a_gateway_that_does_not_tell_leaves_it_unknown(

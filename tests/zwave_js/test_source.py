@@ -70,8 +70,8 @@ def shown(hass: HomeAssistant, platform: str, row: str) -> str:
 def reason(hass: HomeAssistant) -> str | None:
     """Return why there is a radio problem, None without one."""
     found = state(hass, "binary_sensor", KEY, "radio_problem")
-    assert (found.state == "on") is ("reason" in found.attributes)
-    return found.attributes.get("reason")
+    assert (found.state == "on") is (found.attributes["reason"] is not None)
+    return found.attributes["reason"]
 
 
 def _is(server: ZwaveServer, status: ControllerStatus) -> bool:

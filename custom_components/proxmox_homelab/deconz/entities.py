@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from homeassistant.components.binary_sensor import BinarySensorDeviceClass
-from homeassistant.components.sensor import SensorStateClass
+from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.const import EntityCategory, Platform
 
 from ..const import RadioCommand
@@ -13,17 +13,12 @@ from ..entity import (
     HomelabSensorDescription,
     HomelabSwitchDescription,
 )
+from ..rows import ON_REQUEST, closing
 from .coordinator import GatewayNow
 from .models import Network
 
 _GATEWAY: Final[dict[str, Any]] = {"section": "gateway", "kind": "deconz"}
 _NETWORK: Final[dict[str, Any]] = {"section": "network", "kind": "deconz"}
-
-# A reading for people who look closer: registered, and off until somebody wants it.
-_ON_REQUEST: Final[dict[str, Any]] = {
-    "entity_category": EntityCategory.DIAGNOSTIC,
-    "entity_registry_enabled_default": False,
-}
 
 
 def _radio_problem(now: GatewayNow) -> bool | None:
@@ -40,7 +35,7 @@ def _unreachable(network: Network) -> Mapping[str, Any]:
 
 
 def _join_attributes(now: GatewayNow) -> Mapping[str, Any]:
-    return {"until": now.permits_until}
+    return closing(now.permits_until)
 
 
 BINARY_SENSORS: Final = (
@@ -76,21 +71,28 @@ SENSORS: Final = (
         **_NETWORK,
     ),
     HomelabSensorDescription(
+        key="permit_join_ends",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=lambda now: now.permits_until,
+        **ON_REQUEST,
+        **_GATEWAY,
+    ),
+    HomelabSensorDescription(
         key="channel",
         value_fn=lambda now: now.config.channel,
-        **_ON_REQUEST,
+        **ON_REQUEST,
         **_GATEWAY,
     ),
     HomelabSensorDescription(
         key="firmware",
         value_fn=lambda now: now.config.firmware_version,
-        **_ON_REQUEST,
+        **ON_REQUEST,
         **_GATEWAY,
     ),
     HomelabSensorDescription(
         key="version",
         value_fn=lambda now: now.config.software_version,
-        **_ON_REQUEST,
+        **ON_REQUEST,
         **_GATEWAY,
     ),
 )

@@ -19,6 +19,7 @@ from ..entity import (
     HomelabSwitchDescription,
     HomelabUpdateDescription,
 )
+from ..rows import COMMAND, ON_REQUEST, closing
 from .coordinator import Section
 from .devices import bridge_name
 from .models import BRIDGE, BROKER, Bridge
@@ -31,11 +32,6 @@ _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 _BROKER: Final[dict[str, Any]] = {"section": Section.BROKER, "kind": BROKER}
 _BRIDGE: Final[dict[str, Any]] = {"section": Section.BRIDGES, "kind": BRIDGE}
-# A reading for people who look closer: registered, and off until somebody wants it.
-_ON_REQUEST: Final[dict[str, Any]] = {
-    "entity_category": EntityCategory.DIAGNOSTIC,
-    "entity_registry_enabled_default": False,
-}
 
 
 def _radio_attributes(bridge: Bridge) -> Mapping[str, Any]:
@@ -67,8 +63,7 @@ def _closes_at(bridge: Bridge) -> datetime | None:
 
 
 def _join_attributes(bridge: Bridge) -> Mapping[str, Any]:
-    end = _closes_at(bridge)
-    return {"ends_at": end and end.isoformat()}
+    return closing(_closes_at(bridge))
 
 
 def _pan_id(bridge: Bridge) -> str | None:
@@ -127,13 +122,13 @@ SENSORS: Final = (
         key="clients",
         state_class=SensorStateClass.MEASUREMENT,
         value_fn=lambda broker: broker.clients,
-        **_ON_REQUEST,
+        **ON_REQUEST,
         **_BROKER,
     ),
     HomelabSensorDescription(
         key="version",
         value_fn=lambda broker: broker.version,
-        **_ON_REQUEST,
+        **ON_REQUEST,
         **_BROKER,
     ),
     HomelabSensorDescription(
@@ -154,7 +149,7 @@ SENSORS: Final = (
         state_class=SensorStateClass.MEASUREMENT,
         value_fn=_missing,
         attributes_fn=_missing_attributes,
-        **_ON_REQUEST,
+        **ON_REQUEST,
         **_BRIDGE,
     ),
     HomelabSensorDescription(
@@ -162,34 +157,34 @@ SENSORS: Final = (
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=1,
         value_fn=lambda bridge: bridge.messages_per_minute,
-        **_ON_REQUEST,
+        **ON_REQUEST,
         **_BRIDGE,
     ),
     HomelabSensorDescription(
         key="last_message",
         device_class=SensorDeviceClass.TIMESTAMP,
         value_fn=lambda bridge: bridge.last_message_at,
-        **_ON_REQUEST,
+        **ON_REQUEST,
         **_BRIDGE,
     ),
     HomelabSensorDescription(
         key="permit_join_ends",
         device_class=SensorDeviceClass.TIMESTAMP,
         value_fn=_closes_at,
-        **_ON_REQUEST,
+        **ON_REQUEST,
         **_BRIDGE,
     ),
     HomelabSensorDescription(
         key="channel",
         value_fn=lambda bridge: bridge.info and bridge.info.channel,
-        **_ON_REQUEST,
+        **ON_REQUEST,
         **_BRIDGE,
     ),
-    HomelabSensorDescription(key="pan_id", value_fn=_pan_id, **_ON_REQUEST, **_BRIDGE),
+    HomelabSensorDescription(key="pan_id", value_fn=_pan_id, **ON_REQUEST, **_BRIDGE),
     HomelabSensorDescription(
         key="firmware",
         value_fn=lambda bridge: bridge.info and bridge.info.firmware,
-        **_ON_REQUEST,
+        **ON_REQUEST,
         **_BRIDGE,
     ),
 )
@@ -246,9 +241,8 @@ BUTTONS: Final = (
     ),
     HomelabButtonDescription(
         key="check_radio",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
         command=RadioCommand.CHECK,
+        **ON_REQUEST,
         **_BRIDGE,
     ),
 )
@@ -256,11 +250,10 @@ BUTTONS: Final = (
 SELECTS: Final = (
     HomelabSelectDescription(
         key="log_level",
-        entity_category=EntityCategory.CONFIG,
-        entity_registry_enabled_default=False,
         options=list(_LOG_LEVELS),
         current_fn=lambda source, bridge: bridge.info and bridge.info.log_level,
         command=RadioCommand.SET_LOG_LEVEL,
+        **COMMAND,
         **_BRIDGE,
     ),
 )

@@ -19,6 +19,7 @@ from ..entity import (
     HomelabButtonDescription,
     HomelabSensorDescription,
 )
+from ..rows import COMMAND, ON_REQUEST
 from .coordinator import Section
 from .models import InclusionState, Network, Node, NodeStatus, Radio
 
@@ -31,14 +32,10 @@ _RADIO: Final[dict[str, Any]] = {
     "always_available": True,
 }
 _NETWORK: Final[dict[str, Any]] = {"section": Section.NETWORK, "kind": "zwave"}
-_ON_REQUEST: Final[dict[str, Any]] = {
-    "entity_category": EntityCategory.DIAGNOSTIC,
-    "entity_registry_enabled_default": False,
-}
 
 
 def _reason(radio: Radio) -> Mapping[str, Any]:
-    return {"reason": radio.problem} if radio.problem else {}
+    return {"reason": radio.problem}
 
 
 def _nodes(network: Network, status: NodeStatus | None = None) -> Iterator[Node]:
@@ -73,7 +70,7 @@ def _counter_row(key: str, field: str) -> HomelabSensorDescription:
         state_class=SensorStateClass.TOTAL_INCREASING,
         value_fn=partial(_statistic, field),
         **_NETWORK,
-        **_ON_REQUEST,
+        **ON_REQUEST,
     )
 
 
@@ -98,7 +95,7 @@ def _noise_row(channel: int) -> HomelabSensorDescription:
         value_fn=partial(_noise, channel),
         exists_fn=partial(_has_channel, channel),
         **_NETWORK,
-        **_ON_REQUEST,
+        **ON_REQUEST,
     )
 
 
@@ -147,7 +144,7 @@ SENSORS: Final = (
         state_class=SensorStateClass.MEASUREMENT,
         value_fn=partial(_count, NodeStatus.ASLEEP),
         **_NETWORK,
-        **_ON_REQUEST,
+        **ON_REQUEST,
     ),
     HomelabSensorDescription(
         key="inclusion",
@@ -155,7 +152,7 @@ SENSORS: Final = (
         options=[state.value for state in InclusionState],
         value_fn=lambda network: network.controller.inclusion,
         **_NETWORK,
-        **_ON_REQUEST,
+        **ON_REQUEST,
     ),
     _counter_row("frames_refused", "nak"),
     _counter_row("frame_collisions", "can"),
@@ -169,13 +166,13 @@ SENSORS: Final = (
         key="zwave_js_server_version",
         value_fn=lambda network: network.version.server,
         **_NETWORK,
-        **_ON_REQUEST,
+        **ON_REQUEST,
     ),
     HomelabSensorDescription(
         key="zwave_js_driver_version",
         value_fn=lambda network: network.version.driver,
         **_NETWORK,
-        **_ON_REQUEST,
+        **ON_REQUEST,
     ),
 )
 
@@ -183,9 +180,8 @@ BUTTONS: Final = (
     HomelabButtonDescription(
         key="soft_reset",
         device_class=ButtonDeviceClass.RESTART,
-        entity_category=EntityCategory.CONFIG,
-        entity_registry_enabled_default=False,
         command=RadioCommand.SOFT_RESET,
+        **COMMAND,
         **_NETWORK,
     ),
 )

@@ -8,10 +8,11 @@ from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.const import EntityCategory, UnitOfTime
 
 from ...entity import HomelabBinarySensorDescription, HomelabSensorDescription
+from ...rows import ON_REQUEST
 from .. import keys
 from ..backups import BackupPosture
 from ..coordinator import Section
-from .common import ON_REQUEST, percent_row
+from .common import percent_row
 
 if TYPE_CHECKING:
     from ..source import ProxmoxSource

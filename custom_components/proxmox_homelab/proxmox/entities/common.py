@@ -6,18 +6,7 @@ from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfInformation
 
 from ...entity import HomelabSensorDescription
-
-# A reading for people who look closer: registered, and off until somebody wants it.
-ON_REQUEST: Final[dict[str, Any]] = {
-    "entity_category": EntityCategory.DIAGNOSTIC,
-    "entity_registry_enabled_default": False,
-}
-
-# A command: neither an area nor a voice command reaches this category.
-COMMAND: Final[dict[str, Any]] = {
-    "entity_category": EntityCategory.CONFIG,
-    "entity_registry_enabled_default": False,
-}
+from ...rows import COMMAND, ON_REQUEST
 
 # Whatever takes a machine away from those who use it.
 POWER_ON_REQUEST: Final[dict[str, Any]] = {**COMMAND, "cuts_power": True}

@@ -16,19 +16,12 @@ from ...entity import (
     HomelabSensorDescription,
     HomelabSwitchDescription,
 )
+from ...rows import COMMAND, ON_REQUEST
 from .. import keys
 from ..backups import GuestBackups
 from ..coordinator import Section
 from ..models import Guest, GuestCommand, GuestInside, GuestJob, GuestState, GuestType
-from .common import (
-    COMMAND,
-    ON_REQUEST,
-    POWER,
-    POWER_ON_REQUEST,
-    percent_row,
-    share,
-    size_row,
-)
+from .common import POWER, POWER_ON_REQUEST, percent_row, share, size_row
 
 if TYPE_CHECKING:
     from ..source import ProxmoxSource

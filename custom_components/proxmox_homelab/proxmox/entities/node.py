@@ -15,11 +15,12 @@ from ...entity import (
     HomelabSensorDescription,
     HomelabUpdateDescription,
 )
+from ...rows import COMMAND, ON_REQUEST
 from .. import keys
 from ..coordinator import Section
 from ..details import NodeCare
 from ..models import Node, NodeCommand, NodeDetail, PackageUpdate
-from .common import COMMAND, ON_REQUEST, POWER_ON_REQUEST, percent_row, share
+from .common import POWER_ON_REQUEST, percent_row, share
 
 if TYPE_CHECKING:
     from ..source import ProxmoxSource

@@ -14,10 +14,11 @@ from ...const import (
     DEFAULT_STORAGE_WARNING,
 )
 from ...entity import HomelabBinarySensorDescription, HomelabSensorDescription
+from ...rows import ON_REQUEST
 from .. import keys
 from ..coordinator import Section
 from ..models import Storage
-from .common import ON_REQUEST, percent_row, share, size_row
+from .common import percent_row, share, size_row
 
 if TYPE_CHECKING:
     from ..source import ProxmoxSource
