@@ -27,6 +27,8 @@ GROUND_FLOOR = frozenset(
         "privileges",
         "protocol",
         "resource",
+        "silence",
+        "tracker",
         "transport",
         "trust",
         "values",
