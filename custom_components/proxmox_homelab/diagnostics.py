@@ -55,7 +55,7 @@ async def async_get_config_entry_diagnostics(
     return {
         "data": async_redact_data(entry.data, entry.data.keys() - _PUBLIC),
         "options": dict(entry.options),
-        **entry.runtime_data.diagnostics(),
+        **_source(entry),
     }
 
 
@@ -74,8 +74,17 @@ async def async_get_device_diagnostics(
         "kind": None if key is None else kind_of(key),
         "reachable": key is not None and source.is_reachable(key),
         "item": async_redact_data(known, _PRIVATE),
-        **source.diagnostics(),
+        **_source(entry),
     }
+
+
+def _source(entry: HomelabConfigEntry) -> dict[str, Any]:
+    """Return how the source fares, section by section."""
+    source = entry.runtime_data
+    sections = {
+        name: section.diagnostics() for name, section in source.coordinators.items()
+    }
+    return {**source.diagnostics(), "sections": sections}
 
 
 def _plain(value: Any) -> Any:

@@ -84,7 +84,7 @@ class Source(Protocol):
         """Say whether the user may delete the device: the system has it no more."""
 
     def diagnostics(self) -> dict[str, Any]:
-        """Return what helps to find a fault, without any secret."""
+        """Return what helps to find a fault, without any secret, sections apart."""
 
 
 class RadioSource(Source, Protocol):

@@ -147,7 +147,7 @@ class DeconzSource(BaseSource[DeconzDevices]):
         return {"duration": config.permit_join_seconds if config is not None else None}
 
     def diagnostics(self) -> dict[str, Any]:
-        """Return how each section fares; names of devices stay, addresses not."""
+        """Return what is known of the gateway, without any address."""
         config = self.gateway.config
         network = self.network.data.get(self.key)
         return {
@@ -155,8 +155,4 @@ class DeconzSource(BaseSource[DeconzDevices]):
             "stick": config.device_name if config else None,
             "listening": self.network.listening,
             "devices": len(network.devices) if network else None,
-            "sections": {
-                name: section.diagnostics()
-                for name, section in self.coordinators.items()
-            },
         }

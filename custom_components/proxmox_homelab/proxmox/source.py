@@ -417,7 +417,7 @@ class ProxmoxSource(BaseSource[Devices]):
     # --- for people who look for a fault -------------------------------------------
 
     def diagnostics(self) -> dict[str, Any]:
-        """Return how each section fares and what it knows; names stay, secrets not."""
+        """Return what is known; names stay, secrets not."""
         permissions = self.permissions.data.get(keys.CLUSTER)
         return {
             "version": self.version.version,
@@ -427,10 +427,6 @@ class ProxmoxSource(BaseSource[Devices]):
             "permissions": {
                 path: sorted(held)
                 for path, held in (permissions.paths if permissions else {}).items()
-            },
-            "sections": {
-                name: section.diagnostics()
-                for name, section in self.coordinators.items()
             },
             "own_guest": {
                 "vmid": self.own_guest.vmid,

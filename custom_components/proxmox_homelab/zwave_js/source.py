@@ -103,7 +103,7 @@ class ZwaveSource(BaseSource[ZwaveDevices]):
         raise ValueError(command)
 
     def diagnostics(self) -> dict[str, Any]:
-        """Return how each section fares and what the network is, without identities."""
+        """Return what the network is, without identities."""
         network = self.network.network
         connection = self._link.connection
         return {
@@ -115,10 +115,6 @@ class ZwaveSource(BaseSource[ZwaveDevices]):
             "radio": {
                 "connected": self.radio.data[self.key].connected,
                 "problem": self.radio.data[self.key].problem,
-            },
-            "sections": {
-                name: section.diagnostics()
-                for name, section in self.coordinators.items()
             },
         }
 
