@@ -14,7 +14,6 @@ GROUND_FLOOR = frozenset(
     {
         "address",
         "backoff",
-        "bounded",
         "client",
         "commands",
         "credentials",
@@ -32,6 +31,7 @@ GROUND_FLOOR = frozenset(
         "transport",
         "trust",
         "values",
+        "web",
     }
 )
 CLIENT_LIBRARIES = frozenset({"aiomqtt", "asyncssh", "paho", "proxmoxer", "requests"})

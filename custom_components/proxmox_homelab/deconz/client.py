@@ -5,8 +5,7 @@ The key is part of every path, so no path is ever logged or put into an error.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,7 +13,6 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from ..bounded import read_bounded
 from ..errors import (
     AuthenticationError,
     CannotConnectError,
@@ -22,9 +20,9 @@ from ..errors import (
     HomelabError,
     NotFoundError,
     ProtocolError,
-    RequestTimeoutError,
 )
 from ..values import load_json
+from ..web import failures, read_bounded
 from .models import GatewayConfig, Part, PartEvent, PartKey, PublicConfig
 from .parse import (
     parse_config,
@@ -123,7 +121,7 @@ class DeconzClient:
     async def listen(self, port: int) -> EventStream:
         """Connect to the websocket, which is on a port of its own and needs no key."""
         url = URL.build(scheme="ws", host=self._host, port=port, path="/")
-        with _failures():
+        with failures():
             async with asyncio.timeout(self._seconds):
                 socket = await self._session.ws_connect(
                     url,
@@ -137,7 +135,7 @@ class DeconzClient:
         url = URL.build(scheme="http", host=self._host, port=self._port).with_path(
             f"/api/{path}" if path else "/api", encoded=True
         )
-        with _failures():
+        with failures():
             async with self._session.request(
                 method,
                 url,
@@ -171,7 +169,7 @@ class EventStream:
                 if event := parse_event(message.data):
                     return event
             elif message.type is aiohttp.WSMsgType.PING:
-                with _failures():
+                with failures():
                     await self._socket.pong(message.data)
             elif message.type not in _IGNORED:
                 raise CannotConnectError("the websocket was closed")
@@ -181,7 +179,7 @@ class EventStream:
 
         The probing of aiohttp leaves a timer behind when the connection is closed.
         """
-        with _failures():
+        with failures():
             with suppress(TimeoutError):
                 return await self._socket.receive(self._heartbeat)
             await self._socket.ping()
@@ -222,19 +220,3 @@ def _error(number: int | None, description: str) -> HomelabError:
     if number in _NOT_THERE:
         return NotFoundError(said)
     return CommandRefusedError(said, reason=description or said)
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Turn what aiohttp raises into errors of `errors.py`.
-
-    The causes are left behind: many of them name the whole address, with the key.
-    """
-    try:
-        yield
-    except TimeoutError:
-        raise RequestTimeoutError("no answer in time") from None
-    except aiohttp.ClientResponseError as err:
-        raise ProtocolError(f"no answer of HTTP: {type(err).__name__}") from None
-    except (aiohttp.ClientError, OSError) as err:
-        raise CannotConnectError(f"not reached: {type(err).__name__}") from None

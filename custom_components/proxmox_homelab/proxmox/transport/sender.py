@@ -16,8 +16,8 @@ import aiohttp
 from yarl import URL
 
 from ...address import url_host
-from ...bounded import read_bounded
 from ...errors import AuthenticationError, HomelabError
+from ...web import read_bounded
 from ..credentials import Credentials, PasswordCredentials
 from ..resource import ParamValue
 from ..trust import Trust

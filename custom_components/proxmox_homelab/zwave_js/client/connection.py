@@ -18,6 +18,7 @@ from ...errors import (
     RequestTimeoutError,
 )
 from ...values import mapping
+from ...web import failures
 from ..errors import DriverNotReadyError
 from ..models import Controller, Network, ServerVersion
 from ..parse import (
@@ -36,7 +37,6 @@ from ..protocol import (
     encode,
     result_of,
 )
-from .failures import failures
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -6,12 +6,11 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from ...bounded import read_bounded
 from ...errors import ProtocolError
+from ...web import failures, read_bounded
 from ..models import UiVersion
 from ..parse import parse_ui_version
 from ..protocol import decode
-from .failures import failures
 
 REQUEST_SECONDS: Final = 10.0
 _LARGEST_ANSWER: Final = 64 << 10
