@@ -249,8 +249,6 @@ async def test_it_comes_back_after_the_broker_and_subscribes_again() -> None:
             address(broker.port),
             on_message=lambda topic, payload: heard.append((topic, payload)),
             on_connection=told.append,
-            first_delay=0.01,
-            longest_delay=0.05,
         )
         client.subscribe(["a/b"])
         running = asyncio.create_task(client.run())

@@ -52,14 +52,11 @@ class BrokerClient:
         *,
         on_message: MessageHandler,
         on_connection: ConnectionHandler,
-        first_delay: float = FIRST_DELAY,
-        longest_delay: float = LONGEST_DELAY,
     ) -> None:
         """Prepare; nothing is sent yet."""
         self._address = address
         self._on_message = on_message
         self._on_connection = on_connection
-        self._delay_range = (first_delay, longest_delay)
         self._connection: Connection | None = None
         self._wanted: dict[str, None] = {}
         self._subscribed: set[str] = set()
@@ -79,7 +76,7 @@ class BrokerClient:
 
     async def run(self) -> None:
         """Connect and connect again, until cancelled."""
-        pauses = delays(*self._delay_range)
+        pauses = delays(FIRST_DELAY, LONGEST_DELAY)
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -88,7 +85,7 @@ class BrokerClient:
             except HomelabError as err:
                 _LOGGER.debug("%s: %s", self._address, err)
                 if loop.time() - began > _SETTLED:
-                    pauses = delays(*self._delay_range)
+                    pauses = delays(FIRST_DELAY, LONGEST_DELAY)
                 self._on_connection(err)
             await asyncio.sleep(next(pauses))
 

@@ -165,10 +165,6 @@ class MqttSource(BaseSource[MqttDevices]):
             else None,
             "refused_topics": sorted(self.client.refused_topics),
             "candidates": len(self.trackers) - len(self.bridges.data),
-            "sections": {
-                name: section.diagnostics()
-                for name, section in self.coordinators.items()
-            },
         }
 
     # --- the connection -----------------------------------------------------------

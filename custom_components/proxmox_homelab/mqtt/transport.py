@@ -65,8 +65,9 @@ class Connection(aiomqtt.Client):
 
     aiomqtt 2.5.1 leaves the socket, its reader and a task behind when a connect runs
     into its time-out, waits for the time-out when the broker hangs up instead of
-    answering, and must not be cancelled while it connects. This class ends all three;
-    it reaches into the base for that, which the exact pin of the version allows.
+    answering, must not be cancelled while it connects, and may listen to a socket that
+    is closed already. This class mends all four; it reaches into the base for that,
+    which the exact pin of the version allows.
     """
 
     def __init__(self, address: Address) -> None:
@@ -122,6 +123,26 @@ class Connection(aiomqtt.Client):
     ) -> None:
         self._fail(_HUNG_UP)
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
+
+    @override
+    def _on_socket_register_write(
+        self, client: paho.Client, userdata: Any, sock: Any
+    ) -> None:
+        def write() -> None:
+            try:
+                client.loop_write()
+            except OSError as err:
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(err)
+
+        def register() -> None:
+            # Whoever says goodbye has closed the socket before this is reached, and
+            # its number may be somebody else's by then.
+            current = client.socket()
+            if current is not None and current is sock and current.fileno() >= 0:
+                self._loop.add_writer(current.fileno(), write)
+
+        self._loop.call_soon_threadsafe(register)
 
     def _drop(self) -> None:
         # Without a DISCONNECT: a writer for it would be added after the socket is gone.
