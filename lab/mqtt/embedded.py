@@ -97,6 +97,10 @@ class _Broker(Broker):  # type: ignore[misc]
                 reader, writer, client_session, handler, server, listener_name
             )
         finally:
+            # What is still sent to one who is cut off would start its timer again.
+            if handler._keepalive_task is not None:  # noqa: SLF001
+                handler._keepalive_task.cancel()  # noqa: SLF001
+                handler._keepalive_task = None  # noqa: SLF001
             # One that was refused would count as connected for ever.
             kept = self._sessions.get(str(client_session.client_id), (None, None))
             if kept[1] is handler and not self.knows(client_session):
