@@ -1,16 +1,18 @@
-"""A broker, and somebody who speaks on it as a test wants."""
+"""A broker, and who speaks on it: the bridges of the lab, or whoever a test wants."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 import json
 import time
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import aiomqtt
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -20,14 +22,17 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.proxmox_homelab.const import DOMAIN
 from custom_components.proxmox_homelab.mqtt import client as client_module
-from lab.mqtt import HOST, Broker
+from lab.mqtt import HOST, Bridge, Broker
 
+from ..common import device
 from .test_parse import INFO
+
+BRIDGE: Final = "z2m/zigbee2mqtt"
 
 # In a tuple it is out of reach of who stops the clocks in all modules.
 _CLOCK: Final = (time.monotonic,)
 
-type Answerer = Callable[[str, dict[str, Any]], dict[str, Any] | None]
+type MakeBridge = Callable[..., Awaitable[Bridge]]
 
 
 class Voice:
@@ -88,6 +93,58 @@ class Voice:
         await self.say(f"bridge/response/{name}", body, retain=False)
 
 
+class Wire:
+    """The network between Home Assistant and a broker, which can fall silent."""
+
+    port: int
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._work: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._carry, HOST, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        self.recover()
+        await asyncio.gather(*self._work, return_exceptions=True)
+
+    def fall_silent(self) -> None:
+        """Keep and accept connections, and let nothing through."""
+        self._flows.clear()
+
+    def recover(self) -> None:
+        """Let everything through again but what was there before, which is cut."""
+        for task in tuple(self._work):
+            task.cancel()
+        self._flows.set()
+
+    async def _carry(
+        self, ours: asyncio.StreamReader, to_us: asyncio.StreamWriter
+    ) -> None:
+        theirs, to_them = await asyncio.open_connection(HOST, self._broker.port)
+        for reader, writer in ((ours, to_them), (theirs, to_us)):
+            task = asyncio.create_task(self._pump(reader, writer))
+            self._work.add(task)
+            task.add_done_callback(self._work.discard)
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            with suppress(OSError):
+                while data := await reader.read(1 << 16):
+                    await self._flows.wait()
+                    writer.write(data)
+        finally:
+            writer.close()
+
+
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Come back without the delays that a real house needs."""
@@ -119,18 +176,45 @@ async def voice(broker: Broker) -> AsyncIterator[Voice]:
         yield speaking
 
 
+@pytest.fixture
+async def make_bridge(broker: Broker) -> AsyncIterator[MakeBridge]:
+    """Start bridges of the lab that end with the test."""
+    made: list[Bridge] = []
+
+    async def make(base: str = "zigbee2mqtt", **options: Any) -> Bridge:
+        bridge = Bridge(broker, base, **options)
+        made.append(bridge)
+        await bridge.start()
+        return bridge
+
+    yield make
+    for bridge in made:
+        await bridge.stop()
+
+
+@pytest.fixture
+async def bridge(make_bridge: MakeBridge) -> Bridge:
+    """Run a bridge of the lab with five devices."""
+    return await make_bridge()
+
+
 async def async_set_up(
-    hass: HomeAssistant, broker: Broker, **options: Any
+    hass: HomeAssistant,
+    broker: Broker,
+    *,
+    unique_id: str = "the-lab",
+    port: int | None = None,
+    **options: Any,
 ) -> MockConfigEntry:
-    """Set the integration up for the broker."""
+    """Set the integration up for the broker, `port` when it is not its own."""
     entry = MockConfigEntry(
         domain=DOMAIN,
         title="MQTT home",
-        unique_id="the-lab",
+        unique_id=unique_id,
         data={
             "kind": "mqtt",
             "host": HOST,
-            "port": broker.port,
+            "port": port or broker.port,
             "encryption": "none",
             **({"username": broker.user} if broker.user else {}),
             **({"password": broker.password} if broker.password else {}),
@@ -171,3 +255,34 @@ async def until(
             await asyncio.sleep(0.01)
     if settle:
         await hass.async_block_till_done()
+
+
+def shows(
+    hass: HomeAssistant, platform: str, row: str, value: str, key: str = BRIDGE
+) -> Callable[[], bool]:
+    """Return whether an entity shows the value, once it is there."""
+
+    def is_so() -> bool:
+        registry = er.async_get(hass)
+        found = registry.async_get_entity_id(platform, DOMAIN, f"the-lab_{key}_{row}")
+        now = hass.states.get(found) if found else None
+        return now is not None and now.state == value
+
+    return is_so
+
+
+async def act(
+    hass: HomeAssistant, entry: Any, action: str, **data: Any
+) -> dict[str, Any]:
+    """Call an action for the bridge and return what it answers."""
+    response = await hass.services.async_call(
+        DOMAIN,
+        action,
+        {"device_id": device(hass, entry, BRIDGE).id, **data},
+        blocking=True,
+        return_response=True,
+    )
+    assert response is not None
+    results = cast(list[dict[str, Any]], response["results"])
+    assert len(results) == 1
+    return results[0]

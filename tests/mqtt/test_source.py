@@ -1,10 +1,9 @@
 """A broker in Home Assistant: what is published shows, whatever it is."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 import logging
-from typing import Any, cast
+from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.diagnostics import REDACTED
@@ -12,7 +11,7 @@ from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import device_registry as dr
 import pytest
 
 from custom_components.proxmox_homelab import async_remove_config_entry_device
@@ -34,45 +33,14 @@ from ..common import (
     has_entity,
     state,
 )
-from .conftest import Voice, async_pass, async_set_up, until
+from .conftest import BRIDGE, Voice, act, async_pass, async_set_up, shows, until
 from .test_parse import INFO
 
-BRIDGE = "z2m/zigbee2mqtt"
 DEVICES = [
     {"ieee_address": "0x0", "type": "Coordinator", "friendly_name": "Coordinator"},
     {"ieee_address": "0x1", "type": "Router", "friendly_name": "hall plug"},
     {"ieee_address": "0x2", "type": "EndDevice", "friendly_name": "Kjøkken/dør"},
 ]
-
-
-def shows(
-    hass: HomeAssistant, platform: str, row: str, value: str, key: str = BRIDGE
-) -> Callable[[], bool]:
-    """Return whether an entity shows the value, once it is there."""
-
-    def is_so() -> bool:
-        registry = er.async_get(hass)
-        found = registry.async_get_entity_id(platform, DOMAIN, f"the-lab_{key}_{row}")
-        now = hass.states.get(found) if found else None
-        return now is not None and now.state == value
-
-    return is_so
-
-
-async def act(
-    hass: HomeAssistant, entry: Any, action: str, **data: Any
-) -> dict[str, Any]:
-    response = await hass.services.async_call(
-        DOMAIN,
-        action,
-        {"device_id": device(hass, entry, BRIDGE).id, **data},
-        blocking=True,
-        return_response=True,
-    )
-    assert response is not None
-    results = cast(list[dict[str, Any]], response["results"])
-    assert len(results) == 1
-    return results[0]
 
 
 # --- what is found --------------------------------------------------------------------
