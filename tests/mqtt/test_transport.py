@@ -22,7 +22,7 @@ from custom_components.proxmox_homelab.mqtt.client import (
     check_address,
     open_connection,
 )
-from custom_components.proxmox_homelab.mqtt.transport import Address
+from custom_components.proxmox_homelab.mqtt.transport import Address, Connection
 from custom_components.proxmox_homelab.mqtt.trust import PemError, build_context
 from lab.mqtt import HOST, Broker
 from lab.mqtt.certificates import BrokerTls
@@ -216,6 +216,25 @@ async def test_a_cancelled_attempt_ends_by_itself_and_soon() -> None:
             assert attempt.cancelled()
         await asyncio.sleep(0.05)
         gc.collect()
+    assert failures == []
+
+
+async def test_a_connection_that_ends_while_something_is_sent_ends_quietly() -> None:
+    failures: list[dict[str, object]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: failures.append(context))
+    async with Broker() as broker:
+        assert broker.port
+        connection = Connection(address(broker.port))
+        await connection.open()
+        sent = asyncio.create_task(connection.publish("a", b"b"))
+        await asyncio.sleep(0)
+        # Before the loop has come to write it.
+        connection._drop()
+        sent.cancel()
+        await asyncio.wait([sent])
+        await asyncio.sleep(0.05)
+        await connection.close()
     assert failures == []
 
 

@@ -13,7 +13,6 @@ from aiomqtt.exceptions import MqttConnectError
 import paho.mqtt.client as paho
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ..address import url_host
 from ..errors import (
     AuthenticationError,
     CannotConnectError,
@@ -57,7 +56,8 @@ class Address:
 
     def __str__(self) -> str:
         """Return the form that can be typed again."""
-        return f"{url_host(self.host)}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 class Connection(aiomqtt.Client):
@@ -65,9 +65,9 @@ class Connection(aiomqtt.Client):
 
     aiomqtt 2.5.1 leaves the socket, its reader and a task behind when a connect runs
     into its time-out, waits for the time-out when the broker hangs up instead of
-    answering, must not be cancelled while it connects, and may listen to a socket that
-    is closed already. This class mends all four; it reaches into the base for that,
-    which the exact pin of the version allows.
+    answering, must not be cancelled while it connects, and writes to a socket that was
+    closed meanwhile. This class ends all four; it reaches into the base for that, which
+    the exact pin of the version allows.
     """
 
     def __init__(self, address: Address) -> None:
@@ -128,21 +128,20 @@ class Connection(aiomqtt.Client):
     def _on_socket_register_write(
         self, client: paho.Client, userdata: Any, sock: Any
     ) -> None:
-        def write() -> None:
-            try:
-                client.loop_write()
-            except OSError as err:
-                if not self._disconnected.done():
-                    self._disconnected.set_exception(err)
+        # It may come from the thread that connects.
+        self._loop.call_soon_threadsafe(self._write_when_ready, client, sock)
 
-        def register() -> None:
-            # Whoever says goodbye has closed the socket before this is reached, and
-            # its number may be somebody else's by then.
-            current = client.socket()
-            if current is not None and current is sock and current.fileno() >= 0:
-                self._loop.add_writer(current.fileno(), write)
+    def _write_when_ready(self, client: paho.Client, sock: Any) -> None:
+        # What was closed meanwhile has no number, and its old one may be another's.
+        if sock.fileno() >= 0:
+            self._loop.add_writer(sock.fileno(), self._write, client)
 
-        self._loop.call_soon_threadsafe(register)
+    def _write(self, client: paho.Client) -> None:
+        try:
+            client.loop_write()
+        except Exception as err:  # noqa: BLE001 - the reader of messages gets it
+            if not self._disconnected.done():
+                self._disconnected.set_exception(err)
 
     def _drop(self) -> None:
         # Without a DISCONNECT: a writer for it would be added after the socket is gone.
