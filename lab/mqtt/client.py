@@ -3,9 +3,10 @@
 import contextlib
 import logging
 import socket
-from typing import Any, cast
+from typing import Any, cast, override
 
 import aiomqtt
+import paho.mqtt.client as paho
 
 # Nagle's algorithm holds every second small message back for 40 ms.
 _AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
@@ -21,6 +22,24 @@ class Client(aiomqtt.Client):
     def __init__(self, *given: Any, **options: Any) -> None:
         options = {"socket_options": _AT_ONCE, "logger": _LOGGER, **options}
         super().__init__(*given, **options)
+
+    @override
+    def _on_socket_register_write(
+        self, client: paho.Client, userdata: Any, sock: Any
+    ) -> None:
+        # aiomqtt registers also what was closed meanwhile.
+        self._loop.call_soon_threadsafe(self._write_when_ready, client, sock)
+
+    def _write_when_ready(self, client: paho.Client, sock: Any) -> None:
+        if sock.fileno() >= 0:
+            self._loop.add_writer(sock.fileno(), self._write, client)
+
+    def _write(self, client: paho.Client) -> None:
+        try:
+            client.loop_write()
+        except OSError as error:
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
 
     def cut(self) -> None:
         """End the connection as if the process had been killed.
