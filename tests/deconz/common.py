@@ -54,10 +54,13 @@ def entry_of(
 
 
 async def async_set_up(
-    hass: HomeAssistant, gateway: DeconzGateway, **data: Any
+    hass: HomeAssistant,
+    gateway: DeconzGateway,
+    unique_id: str = "the-lab",
+    **data: Any,
 ) -> MockConfigEntry:
     """Set the entry up; it need not come to anything."""
-    entry = entry_of(gateway, **data)
+    entry = entry_of(gateway, unique_id, **data)
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()

@@ -22,7 +22,11 @@ KEY = "zwave/3237998146"
 
 
 def entry_for(
-    hass: HomeAssistant, server: ZwaveServer, *, with_ui: bool = False
+    hass: HomeAssistant,
+    server: ZwaveServer,
+    *,
+    with_ui: bool = False,
+    unique_id: str = "the-lab",
 ) -> MockConfigEntry:
     """Return an entry as the flow makes it, but for its unique id."""
     data: dict[str, Any] = {
@@ -33,17 +37,21 @@ def entry_for(
     if with_ui:
         data[CONF_UI_URL] = server.ui_url
     entry = MockConfigEntry(
-        domain=DOMAIN, title="garage", unique_id="the-lab", data=data
+        domain=DOMAIN, title="garage", unique_id=unique_id, data=data
     )
     entry.add_to_hass(hass)
     return entry
 
 
 async def async_set_up(
-    hass: HomeAssistant, server: ZwaveServer, *, with_ui: bool = False
+    hass: HomeAssistant,
+    server: ZwaveServer,
+    *,
+    with_ui: bool = False,
+    unique_id: str = "the-lab",
 ) -> MockConfigEntry:
     """Set an entry up."""
-    entry = entry_for(hass, server, with_ui=with_ui)
+    entry = entry_for(hass, server, with_ui=with_ui, unique_id=unique_id)
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     return entry
