@@ -217,6 +217,8 @@ class BrokerClient:
         for waiting in self._requests.values():
             if not waiting.done():
                 waiting.set_exception(CannotConnectError("the connection was lost"))
+                # Whoever waits gets it; who has just been cancelled does not ask.
+                waiting.exception()
 
     async def _publish(self, topic: str, payload: bytes) -> None:
         if self._connection is None:
