@@ -17,6 +17,7 @@ from custom_components.proxmox_homelab.errors import (
     ProtocolError,
     RequestTimeoutError,
 )
+from custom_components.proxmox_homelab.mqtt import transport
 from custom_components.proxmox_homelab.mqtt.client import (
     BrokerClient,
     check_address,
@@ -49,6 +50,15 @@ async def say_nothing(
 
 async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(10)
+    writer.close()
+
+
+async def welcome_and_say_nothing(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    await reader.read(10)
+    writer.write(b"\x20\x02\x00\x00")
+    await reader.read()
     writer.close()
 
 
@@ -102,6 +112,35 @@ async def test_a_password_is_right_or_wrong() -> None:
         for login in ({"username": "home", "password": "wrong"}, {}):
             with pytest.raises(AuthenticationError):
                 await check_address(address(broker.port, **login))
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask for a word after a second."""
+    monkeypatch.setattr(transport, "KEEPALIVE", 1)
+    monkeypatch.setattr(transport, "KEEPALIVE_CHECK", 0.2)
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_a_quiet_connection_stays() -> None:
+    async with Broker() as broker:
+        assert broker.port
+        connection = await open_connection(address(broker.port))
+        # A broker ends a connection after one and a half times what it was told.
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(aiter(connection.messages)), 1.8)
+        await connection.subscribe("still/there")
+        await connection.close()
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_a_broker_that_fell_silent_is_noticed() -> None:
+    async with serving(welcome_and_say_nothing) as port:
+        connection = await open_connection(address(port))
+        with pytest.raises(CannotConnectError):
+            async with asyncio.timeout(5), transport.translated():
+                await anext(aiter(connection.messages))
+        await connection.close()
 
 
 def test_a_password_is_not_shown() -> None:

@@ -1,5 +1,6 @@
 """One connection to a broker: opened once, and nothing is left of it afterwards."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,9 @@ _QUIET.setLevel(logging.CRITICAL)
 # Seconds without a word, after which the broker is asked for one; half as much again
 # and the connection counts as dead.
 KEEPALIVE: Final = 20
+# How often it is looked whether it is time for that: short of the half that a broker
+# allows on top.
+KEEPALIVE_CHECK: Final = 5.0
 # A burst of retained messages of some big bridges fits; more is lost and said so.
 _QUEUE: Final = 5000
 
@@ -111,6 +115,12 @@ class Connection(aiomqtt.Client):
             self._connected.set_exception(aiomqtt.MqttError(why))
             # Whoever waits gets it; when nobody does, it was wanted that way.
             self._connected.exception()
+
+    @override
+    async def _misc_loop(self) -> None:
+        # The base wakes up every second, which is most of what a quiet hour costs.
+        while self._client.loop_misc() == paho.MQTT_ERR_SUCCESS:  # noqa: ASYNC110 - a clock sets no events
+            await asyncio.sleep(KEEPALIVE_CHECK)
 
     @override
     def _on_disconnect(
