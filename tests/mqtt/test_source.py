@@ -8,11 +8,16 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.diagnostics import REDACTED
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
-from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import (
+    EVENT_STATE_CHANGED,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 import pytest
+from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.proxmox_homelab import async_remove_config_entry_device
 from custom_components.proxmox_homelab.const import DOMAIN
@@ -265,6 +270,27 @@ async def test_devices_that_do_not_answer_are_counted_and_named(
     # Taken out of use: nobody misses it.
     await voice.say("bridge/devices", [*renamed[:2], {**renamed[2], "disabled": True}])
     await until(hass, shows(hass, "sensor", "devices_offline", "0"))
+
+
+async def test_a_burst_of_devices_is_counted_once(
+    hass: HomeAssistant, broker: Broker, voice: Voice
+) -> None:
+    await voice.introduce()
+    names = [f"plug {number}" for number in range(20)]
+    await voice.say(
+        "bridge/devices",
+        [
+            {"ieee_address": name, "type": "Router", "friendly_name": name}
+            for name in names
+        ],
+    )
+    await async_set_up(hass, broker)
+    await until(hass, shows(hass, "sensor", "devices", "20"))
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    for name in names:
+        await voice.say(f"{name}/availability", {"state": "offline"})
+    await until(hass, shows(hass, "sensor", "devices_offline", "20"))
+    assert len(changes) <= 2
 
 
 async def test_a_bridge_that_does_not_watch_its_devices(
@@ -775,6 +801,25 @@ async def test_a_bridge_is_let_go_only_when_it_is_not_there(
     # It speaks again, and is found again.
     await voice.introduce()
     await until(hass, lambda: has_device(hass, entry, BRIDGE))
+
+
+async def test_a_bridge_that_was_let_go_stays_away_whatever_was_under_way(
+    hass: HomeAssistant, broker: Broker, voice: Voice
+) -> None:
+    await voice.introduce()
+    await voice.say("bridge/devices", DEVICES)
+    await voice.say("hall plug/availability", {"state": "online"})
+    entry = await async_set_up(hass, broker)
+    await until(hass, shows(hass, "sensor", "devices_offline", "0"))
+    await voice.say("hall plug/availability", {"state": "offline"})
+    await voice.say("bridge/state", {"state": "offline"})
+    await until(hass, shows(hass, "binary_sensor", "online", "off"))
+    there = device(hass, entry, BRIDGE)
+    assert await async_remove_config_entry_device(hass, entry, there)
+    dr.async_get(hass).async_remove_device(there.id)
+    await asyncio.sleep(0.4)
+    await hass.async_block_till_done()
+    assert not has_device(hass, entry, BRIDGE)
 
 
 # --- for people who look for a fault --------------------------------------------------

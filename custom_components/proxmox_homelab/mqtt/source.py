@@ -37,6 +37,8 @@ from .tracker import BridgeTracker
 # Retained messages come at once after a subscription; a bridge whose state has not
 # come by then has none on this broker.
 _GRACE: Final = timedelta(seconds=2)
+# How long the words of many devices are collected before they are counted.
+_BURST: Final = timedelta(milliseconds=250)
 # Nobody has more bridges on a broker; others may publish as many such topics.
 _MOST_CANDIDATES: Final = 64
 
@@ -287,6 +289,8 @@ class MqttSource(BaseSource[MqttDevices]):
                 self._async_call_in(
                     f"identify {base}", _GRACE, partial(self._async_identify, base)
                 )
+        if not tracker.is_counted:
+            self._async_count_soon(tracker)
         if tracker.bridge is before and tracker.is_confirmed is was_confirmed:
             return
         if _listens_differently(before, tracker.bridge):
@@ -294,9 +298,24 @@ class MqttSource(BaseSource[MqttDevices]):
         self.async_show(tracker)
 
     @callback
+    def _async_count_soon(self, tracker: BridgeTracker) -> None:
+        """Count what a burst says once: a bridge that comes speaks of all devices."""
+
+        def count() -> None:
+            before = tracker.bridge
+            tracker.count_offline()
+            if tracker.bridge is not before:
+                self.async_show(tracker)
+
+        name = f"count {tracker.bridge.base}"
+        if name not in self._timers:
+            self._async_call_in(name, _BURST, count)
+
+    @callback
     def async_show(self, tracker: BridgeTracker) -> None:
         """Show what changed about a bridge, once it is known to be one."""
-        if not tracker.is_confirmed:
+        is_forgotten = self.trackers.get(tracker.bridge.base) is not tracker
+        if is_forgotten or not tracker.is_confirmed:
             return
         key = bridge_key(tracker.bridge.base)
         is_new = key not in self.bridges.data

@@ -33,6 +33,8 @@ class BridgeTracker:
     `is_confirmed` makes it a bridge.
 
     restarts: how often it was seen going offline.
+    is_counted: whether `bridge.offline` is up to date. The bridge says of all devices
+        at once whether they are there, so somebody has to call `count_offline` later.
     """
 
     def __init__(self, base: str, on_answer: Handler, *, confirmed: bool) -> None:
@@ -41,6 +43,7 @@ class BridgeTracker:
         self.is_confirmed = confirmed
         self.is_probeable = True
         self.restarts = 0
+        self.is_counted = True
         self._on_answer = on_answer
         self._availability: dict[str, bool] = {}
         self._traffic = Traffic()
@@ -84,11 +87,13 @@ class BridgeTracker:
     def _taker_of_availability(self, name: str) -> Handler:
         def handle(payload: bytes) -> None:
             online = parse_online(payload)
+            if online is self._availability.get(name):
+                return
             if online is None:
-                self._availability.pop(name, None)
+                del self._availability[name]
             else:
                 self._availability[name] = online
-            self._count_offline()
+            self.is_counted = False
 
         return handle
 
@@ -103,17 +108,18 @@ class BridgeTracker:
             return
         self.is_confirmed = True
         self.bridge = replace(self.bridge, info=info)
-        self._count_offline()
+        self.count_offline()
 
     def _take_devices(self, payload: bytes) -> None:
         devices = parse_devices(payload)
-        if devices is None:
+        # Most lists of a join differ in what is of no interest here.
+        if devices is None or devices == self.bridge.devices:
             return
         self.bridge = replace(self.bridge, devices=devices)
         names = {device.name for device in devices}
         for gone in self._availability.keys() - names:
             del self._availability[gone]
-        self._count_offline()
+        self.count_offline()
 
     def _take_health(self, payload: bytes) -> None:
         report = parse_health(payload)
@@ -128,8 +134,9 @@ class BridgeTracker:
         if not self.is_probeable:
             self._judge_by_silence()
 
-    def _count_offline(self) -> None:
+    def count_offline(self) -> None:
         """Count who does not answer; nobody watches before the first word of one."""
+        self.is_counted = True
         offline: tuple[str, ...] | None = None
         info = self.bridge.info
         if info is not None and info.availability and self._availability:
@@ -141,7 +148,8 @@ class BridgeTracker:
                     if not online and name in used
                 )
             )
-        self.bridge = replace(self.bridge, offline=offline)
+        if offline != self.bridge.offline:
+            self.bridge = replace(self.bridge, offline=offline)
 
     # --- what is found out ----------------------------------------------------------
 
