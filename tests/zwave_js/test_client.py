@@ -102,6 +102,32 @@ async def test_an_older_server_is_spoken_to_in_its_own_schema(
     await connection.close()
 
 
+async def test_others_get_the_loop_between_messages_that_come_together(
+    session: aiohttp.ClientSession, server: ZwaveServer
+) -> None:
+    turns, turns_of_changes = 0, []
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    def note(before: Network, after: Network) -> None:
+        turns_of_changes.append(turns)
+
+    connection = await Connection.open(session, server.url, note)
+    await connection.listen()
+    counting = asyncio.create_task(count_turns())
+    for _ in range(10):
+        server.kill_node(2)
+        server.revive_node(2)
+    await until(lambda: len(turns_of_changes) == 20)
+    counting.cancel()
+    assert len(set(turns_of_changes)) == 20
+    await connection.close()
+
+
 async def test_several_clients_do_not_disturb_each_other(
     session: aiohttp.ClientSession, server: ZwaveServer, watch: Watch
 ) -> None:

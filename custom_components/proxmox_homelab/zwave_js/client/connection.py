@@ -253,6 +253,9 @@ class Connection:
             match message.type:
                 case WSMsgType.TEXT:
                     await self._take(message.data)
+                    # Messages that came together are not waited for, one after the
+                    # other: whoever else wants the loop would have to wait for all.
+                    await asyncio.sleep(0)
                 case WSMsgType.PING:
                     await self._socket.pong(message.data)
                 case WSMsgType.CLOSE | WSMsgType.CLOSING | WSMsgType.CLOSED:
