@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import compileall
 from contextlib import asynccontextmanager
 from datetime import datetime
+from enum import StrEnum
 import itertools
 import os
 from pathlib import Path
@@ -15,13 +16,22 @@ from time import monotonic
 from demo.processes import DemoError
 
 from .contenders import Contender
-from .figures import Run
+from .figures import RadioRun, Run
 from .home_assistant import REPOSITORY, HomeAssistant
 from .lab import LabProcess, Size
 from .measure import Measurement
+from .radio_report import radio_misses, radio_tables
+from .radios import radio_runs
 from .report import as_json, misses, tables
 
 HOME = REPOSITORY / ".bench"
+
+
+class Part(StrEnum):
+    """What there is to measure."""
+
+    CLUSTER = "cluster"
+    RADIOS = "radios"
 
 
 def main() -> int:
@@ -45,7 +55,8 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Core's proxmoxve and this integration, measured side by side.",
+        description="Core's proxmoxve and this integration, measured side by side; and "
+        "what radios cost.",
     )
     parser.add_argument(
         "--size",
@@ -62,6 +73,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--only", type=Contender, choices=list(Contender), help="measure one of them"
+    )
+    parser.add_argument(
+        "--part",
+        type=Part,
+        choices=list(Part),
+        help="measure the cluster or the radios alone",
     )
     parser.add_argument("--quick", action="store_true", help="fewer samples")
     parser.add_argument("--json", type=Path, help="write the figures to a file, too")
@@ -86,10 +103,17 @@ async def _run(arguments: argparse.Namespace) -> None:
         await _profile(arguments)
         return
     started = monotonic()
-    runs = [run async for run in _runs(arguments)]
+    runs: list[Run] = []
+    if arguments.part is not Part.RADIOS:
+        runs = [run async for run in _runs(arguments)]
+    radios: list[RadioRun] = []
+    if arguments.part is not Part.CLUSTER and arguments.only is None:
+        _say("the radios")
+        radios = [run async for run in radio_runs(HOME / "radios")]
     minutes = (monotonic() - started) / 60
-    print(f"\n{tables(runs)}\n")
-    for miss in misses(runs):
+    shown = (tables(runs), radio_tables(radios))
+    print("\n" + "\n\n".join(filter(None, shown)) + "\n")
+    for miss in (*misses(runs), *radio_misses(radios)):
         print(f"missed: {miss}")
     print(f"{minutes:.0f} minutes, {os.cpu_count()} processors")
     if arguments.json is not None:
@@ -98,7 +122,7 @@ async def _run(arguments: argparse.Namespace) -> None:
             "processors": os.cpu_count(),
             "minutes": round(minutes, 1),
         }
-        arguments.json.write_text(as_json(runs, circumstances))
+        arguments.json.write_text(as_json(runs, radios, circumstances))
 
 
 async def _runs(arguments: argparse.Namespace) -> AsyncIterator[Run]:

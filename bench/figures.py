@@ -1,6 +1,8 @@
 """The figures of one run: seconds, bytes and counts."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
 
 from .contenders import Contender
 from .lab import Size
@@ -75,3 +77,40 @@ class Run:
     latency: float
     contender: Contender
     figures: Figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What a Home Assistant spent in a while.
+
+    loop_cpu: CPU time of the event loop's thread; process_cpu: of all threads.
+    longest: of one callback of the event loop, CPU time.
+    """
+
+    seconds: float
+    loop_cpu: float
+    process_cpu: float
+    longest: float
+    longest_name: str = ""
+
+    def less(self, idle: Self) -> Self:
+        """Return the load without what the same time costs when nothing happens."""
+        share = self.seconds / idle.seconds
+        return replace(
+            self,
+            loop_cpu=self.loop_cpu - share * idle.loop_cpu,
+            process_cpu=self.process_cpu - share * idle.process_cpu,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RadioRun:
+    """The loads of one radio system, by what happened.
+
+    name: how much of the system was there, with how many devices in all.
+    """
+
+    system: str
+    name: str
+    devices: int
+    loads: Mapping[str, Load]

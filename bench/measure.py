@@ -122,7 +122,7 @@ class Measurement:
 
     async def _polls(self, count: int) -> Polls:
         path = self._contestant.coordinator
-        await _no_statistics_for(POLLS_SECONDS)
+        await no_statistics_for(POLLS_SECONDS)
         requests = [await self._requests_of_a_poll() for _ in range(2)]
         measured = await self._ha.ask("cycles", path=path, count=count)
         cycles = measured["cycles"]
@@ -167,7 +167,7 @@ class Measurement:
         the same minute.
         """
         watched = await self._watched(count)
-        await _no_statistics_for(WINDOW_SECONDS + WINDOW_DELAY)
+        await no_statistics_for(WINDOW_SECONDS + WINDOW_DELAY)
         if self._contestant.seconds_between_polls < WINDOW_SECONDS:
             return await self._window(), await self._outside_changes(watched)
         await self._ha.ask("poll", path=self._contestant.coordinator)
@@ -206,7 +206,7 @@ class Measurement:
         return tuple(seen[guest] - at for guest, at in changed_at.items())
 
 
-async def _no_statistics_for(seconds: float) -> None:
+async def no_statistics_for(seconds: float) -> None:
     """Wait, if need be, for a time without the recorder's statistics."""
     since = (time() - STATISTICS_AT) % STATISTICS_EVERY
     if since < STATISTICS_OVER_AT - STATISTICS_AT:

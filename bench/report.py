@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from .contenders import Contender
-from .figures import Figures, Run
+from .figures import Figures, RadioRun, Run
 from .lab import Size
 from .targets import ROWS, Row
 
@@ -31,11 +31,15 @@ def misses(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def as_json(runs: Sequence[Run], circumstances: dict[str, Any]) -> str:
+def as_json(
+    runs: Sequence[Run], radios: Sequence[RadioRun], circumstances: dict[str, Any]
+) -> str:
     """Return the figures as JSON: seconds, bytes and counts."""
-    return json.dumps(
-        {**circumstances, "runs": [asdict(run) for run in runs]}, indent=2
-    )
+    found = {
+        "runs": [asdict(run) for run in runs],
+        "radios": [asdict(run) for run in radios],
+    }
+    return json.dumps({**circumstances, **found}, indent=2)
 
 
 def _by_setting(
@@ -56,19 +60,24 @@ def _title(size: Size, latency: float) -> str:
 
 
 def _table(size: Size, latency: float, figures: dict[Contender, Figures]) -> str:
-    rows = [HEAD, *_rows(size, latency, figures)]
+    return markdown([HEAD, *_rows(size, latency, figures)])
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table whose first and last columns are text, the others figures."""
+    texts = (0, len(rows[0]) - 1)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| "
         + " | ".join(
-            cell.ljust(width) if index in (0, 5) else cell.rjust(width)
+            cell.ljust(width) if index in texts else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         + " |"
         for row in rows
     ]
     rule = "|".join(
-        "-" * (width + 2) if index in (0, 5) else "-" * (width + 1) + ":"
+        "-" * (width + 2) if index in texts else "-" * (width + 1) + ":"
         for index, width in enumerate(widths)
     )
     lines.insert(1, f"|{rule}|")

@@ -73,6 +73,18 @@ class Commands:
         enabled = sum(entry.disabled_by is None for entry in entries)
         return {"enabled": enabled, "disabled": len(entries) - enabled}
 
+    async def async_states(self, ending: str) -> list[str]:
+        """Return the states of the entities whose unique ids end like that."""
+        entries = er.async_entries_for_config_entry(
+            er.async_get(self._hass), self._entry_id
+        )
+        found = (
+            self._hass.states.get(entry.entity_id)
+            for entry in entries
+            if entry.unique_id.endswith(ending)
+        )
+        return [state.state for state in found if state is not None]
+
     async def async_memory(self) -> int:
         """Return what the process holds in memory, in bytes."""
         return await self._hass.async_add_executor_job(_resident_bytes)
