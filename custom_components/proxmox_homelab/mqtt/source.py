@@ -192,7 +192,7 @@ class MqttSource(BaseSource[MqttDevices]):
     @callback
     def _async_grace_over(self) -> None:
         """What has not said anything on this connection is not known any more."""
-        for base in self._awaited:
+        for base in self._awaited & self.trackers.keys():
             self.trackers[base].set_online(None)
             self.async_show(self.trackers[base])
         self._async_all_heard()
