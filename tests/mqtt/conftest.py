@@ -162,6 +162,22 @@ async def _real_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncio.get_running_loop(), "time", real)
 
 
+@pytest.fixture(autouse=True)
+async def _refusals_of_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a client that refuses the lab's certificate for no fault of ours.
+
+    A broker that runs in the loop of the test reports it there, in debug mode.
+    """
+    loop = asyncio.get_running_loop()
+    report = loop.call_exception_handler
+
+    def call(context: dict[str, Any]) -> None:
+        if "incoming connection" not in context["message"]:
+            report(context)
+
+    monkeypatch.setattr(loop, "call_exception_handler", call)
+
+
 @pytest.fixture
 async def broker(socket_enabled: None) -> AsyncIterator[Broker]:
     """Run a broker that lets everybody in."""
