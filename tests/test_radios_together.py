@@ -151,7 +151,7 @@ def _shows_radio(hass: HomeAssistant, mqtt: MockConfigEntry) -> bool:
     return (
         shown.get("binary_sensor.zigbee2mqtt_radio_problem") == "off"
         and shown.get("sensor.zigbee2mqtt_devices") == "5"
-        and shown.get("sensor.zigbee2mqtt_offline_devices", "0") == "0"
+        and shown.get("sensor.zigbee2mqtt_devices_offline") == "0"
     )
 
 

@@ -132,6 +132,14 @@ async def ask(bridge: Bridge, name: str, **data: Any) -> None:
     await bridge.receive(topic, json.dumps(data).encode())
 
 
+async def bounce(hass: HomeAssistant, broker: Broker, *, forget: bool = False) -> None:
+    """Stop the broker, see that it is gone, and start it again."""
+    await broker.stop()
+    await until(hass, connected(hass, "off"))
+    await broker.restart(forget=forget)
+    await until(hass, connected(hass, "on"))
+
+
 # --- the process ----------------------------------------------------------------------
 
 
@@ -467,9 +475,7 @@ async def test_a_house_of_two_hundred_devices(
     for name in names[:150]:
         await bridge.radio.switch_off(bridge.device(name))
     await until(hass, offline(hass, *names[:150]))
-    await broker.restart()
-    await until(hass, connected(hass, "off"))
-    await until(hass, connected(hass, "on"))
+    await bounce(hass, broker)
     await until(hass, lambda: availability_of_ours(broker, bridge) == sorted(names))
     await until(hass, offline(hass, *names[:150]))
     assert state(hass, "sensor", BRIDGE, "devices").state == "200"
@@ -628,9 +634,7 @@ async def test_a_broker_that_remembers_brings_everything_back(
     hass: HomeAssistant, broker: Broker, bridge: Bridge
 ) -> None:
     entry = await set_up(hass, broker)
-    await broker.restart()
-    await until(hass, connected(hass, "off"))
-    await until(hass, connected(hass, "on"))
+    await bounce(hass, broker)
     await until(hass, online(hass, "on"))
     assert state(hass, "sensor", BRIDGE, "devices").state == "5"
     assert device(hass, entry, BRIDGE).sw_version == "2.14.1"
@@ -643,9 +647,7 @@ async def test_what_is_known_outlives_the_memory_of_the_broker(
     hass: HomeAssistant, broker: Broker, bridge: Bridge
 ) -> None:
     await set_up(hass, broker)
-    await broker.restart(forget=True)
-    await until(hass, connected(hass, "off"))
-    await until(hass, connected(hass, "on"))
+    await bounce(hass, broker, forget=True)
     await until(hass, online(hass, "on"))
     assert state(hass, "sensor", BRIDGE, "devices").state == "5"
     assert state(hass, "sensor", BRIDGE, "channel").state == "15"
@@ -748,6 +750,7 @@ async def test_a_connection_that_falls_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(transport, "KEEPALIVE", 1)
+    monkeypatch.setattr(transport, "KEEPALIVE_CHECK", 0.2)
     monkeypatch.setattr(connect, "CONNECT_SECONDS", 0.5)
     async with Wire(broker) as wire:
         entry = await set_up(hass, broker, port=wire.port)

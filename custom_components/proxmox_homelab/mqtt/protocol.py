@@ -12,9 +12,6 @@ _STATE: Final = "/bridge/state"
 # A base topic may have slashes. Deeper ones are told by the user.
 DISCOVERY: Final = tuple(f"{'+/' * depth}bridge/state" for depth in (1, 2, 3))
 
-# What is retained, and what happens in between.
-PARTS: Final = ("state", "info", "devices", "health")
-
 # What is asked for, and so what is answered. Never `response/#`: the answer to a backup
 # holds the keys of the network.
 REQUESTS: Final = (

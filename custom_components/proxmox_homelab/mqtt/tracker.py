@@ -10,7 +10,6 @@ from ..errors import ProtocolError
 from .models import Bridge, BridgeInfo, Radio, RadioFault
 from .parse import parse_devices, parse_health, parse_info, parse_online
 from .protocol import (
-    PARTS,
     REQUESTS,
     availability_topic,
     is_topic,
@@ -56,7 +55,10 @@ class BridgeTracker:
         """What has to be subscribed now, and who takes it."""
         base = self.bridge.base
         taken: dict[str, Handler] = {
-            part_topic(base, part): self._taker(part) for part in PARTS
+            part_topic(base, "state"): self._taker("state", self._take_state),
+            part_topic(base, "info"): self._taker("info", self._take_info),
+            part_topic(base, "devices"): self._taker("devices", self._take_devices),
+            part_topic(base, "health"): self._taker("health", self._take_health),
         }
         taken |= {response_topic(base, name): self._on_answer for name in REQUESTS}
         if self.bridge.info is not None and self.bridge.info.availability:
@@ -66,9 +68,7 @@ class BridgeTracker:
                     taken[topic] = self._taker_of_availability(device.name)
         return taken
 
-    def _taker(self, part: str) -> Handler:
-        take: Handler = getattr(self, f"_take_{part}")
-
+    def _taker(self, part: str, take: Handler) -> Handler:
         def handle(payload: bytes) -> None:
             # A join publishes the same large list six times. The state is the
             # exception: that it was said again is news after a reconnect.
