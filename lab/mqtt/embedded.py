@@ -145,11 +145,18 @@ class _Broker(Broker):  # type: ignore[misc]
 
     @override
     async def shutdown(self) -> None:
-        # amqtt would wait for ever for those who never said who they are.
-        for server in self._servers.values():
-            server.instance.close()
-            server.instance.close_clients()
-        await super().shutdown()
+        # amqtt would wait for ever for those who never said who they are, and for those
+        # who came in the last moment.
+        servers = [server.instance for server in self._servers.values()]
+        for server in servers:
+            server.close()
+            server.close_clients()
+        ending = asyncio.create_task(super().shutdown())
+        while not ending.done():
+            await pause(_FLUSH_SECONDS)
+            for server in servers:
+                server.abort_clients()
+        await ending
 
     async def _flush(self) -> None:
         """Wait until what was received is retained and sent on."""
