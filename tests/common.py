@@ -1,5 +1,6 @@
 """What the tests of the integration share."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,9 @@ from custom_components.proxmox_homelab.const import (
 )
 from custom_components.proxmox_homelab.proxmox.source import ProxmoxSource
 from lab import Lab
+from lab.mqtt import Bridge
+
+type MakeBridge = Callable[..., Awaitable[Bridge]]
 
 # The MAC address by which the own guest of every scenario recognises this host.
 OWN_MAC = "bc:24:11:5e:1f:03"

@@ -5,6 +5,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 import socket
+from typing import Any
 from unittest.mock import PropertyMock, patch
 
 import pytest
@@ -13,8 +14,9 @@ import pytest_socket
 from custom_components.proxmox_homelab.own_guest import read_host_identity
 from custom_components.proxmox_homelab.proxmox import evidence
 from lab import Lab, LabSettings
+from lab.mqtt import Bridge, Broker
 
-from .common import OWN_MAC
+from .common import OWN_MAC, MakeBridge
 
 _REAL_SOCKET = socket.socket
 
@@ -77,3 +79,25 @@ async def lab(
     scenario = getattr(request, "param", "house")
     async with Lab(scenario, settings=LabSettings(self_mac=OWN_MAC)) as running:
         yield running
+
+
+@pytest.fixture
+async def make_bridge(broker: Broker) -> AsyncIterator[MakeBridge]:
+    """Start bridges of the lab that end with the test, on the broker of its tests."""
+    made: list[Bridge] = []
+
+    async def make(base: str = "zigbee2mqtt", **options: Any) -> Bridge:
+        bridge = Bridge(broker, base, **options)
+        made.append(bridge)
+        await bridge.start()
+        return bridge
+
+    yield make
+    for bridge in made:
+        await bridge.stop()
+
+
+@pytest.fixture
+async def bridge(make_bridge: MakeBridge) -> Bridge:
+    """Run a bridge of the lab with five devices."""
+    return await make_bridge()

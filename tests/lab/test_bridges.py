@@ -1,7 +1,7 @@
 """Bridges: what they publish, how they answer, and how they fail."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 import time
 from typing import Any
 
@@ -11,10 +11,9 @@ from lab import LabSettings
 from lab.mqtt import Bridge, Broker
 from lab.reading import ScenarioError
 
+from ..common import MakeBridge
 from .conftest import until
 from .mqtt import Watcher, watching
-
-type MakeBridge = Callable[..., Awaitable[Bridge]]
 
 TOPICS = {
     "bridge/state", "bridge/info", "bridge/devices", "bridge/groups",
@@ -29,26 +28,6 @@ CHECK_ERROR = "SRSP - SYS - version after 6000ms"
 async def broker() -> AsyncIterator[Broker]:
     async with Broker(user="home", password="secret") as running:
         yield running
-
-
-@pytest.fixture
-async def make_bridge(broker: Broker) -> AsyncIterator[MakeBridge]:
-    made: list[Bridge] = []
-
-    async def make(base: str = "zigbee2mqtt", **options: Any) -> Bridge:
-        bridge = Bridge(broker, base, **options)
-        made.append(bridge)
-        await bridge.start()
-        return bridge
-
-    yield make
-    for bridge in made:
-        await bridge.stop()
-
-
-@pytest.fixture
-async def bridge(make_bridge: MakeBridge) -> Bridge:
-    return await make_bridge()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A broker, and who speaks on it: the bridges of the lab, or whoever a test wants."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
 import json
@@ -22,7 +22,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.proxmox_homelab.const import DOMAIN
 from custom_components.proxmox_homelab.mqtt import client as client_module
-from lab.mqtt import HOST, Bridge, Broker
+from lab.mqtt import HOST, Broker
 
 from ..common import device
 from .test_parse import INFO
@@ -31,8 +31,6 @@ BRIDGE: Final = "z2m/zigbee2mqtt"
 
 # In a tuple it is out of reach of who stops the clocks in all modules.
 _CLOCK: Final = (time.monotonic,)
-
-type MakeBridge = Callable[..., Awaitable[Bridge]]
 
 
 class Voice:
@@ -190,28 +188,6 @@ async def voice(broker: Broker) -> AsyncIterator[Voice]:
     """Have somebody there who speaks."""
     async with Voice(broker) as speaking:
         yield speaking
-
-
-@pytest.fixture
-async def make_bridge(broker: Broker) -> AsyncIterator[MakeBridge]:
-    """Start bridges of the lab that end with the test."""
-    made: list[Bridge] = []
-
-    async def make(base: str = "zigbee2mqtt", **options: Any) -> Bridge:
-        bridge = Bridge(broker, base, **options)
-        made.append(bridge)
-        await bridge.start()
-        return bridge
-
-    yield make
-    for bridge in made:
-        await bridge.stop()
-
-
-@pytest.fixture
-async def bridge(make_bridge: MakeBridge) -> Bridge:
-    """Run a bridge of the lab with five devices."""
-    return await make_bridge()
 
 
 async def async_set_up(

@@ -30,8 +30,16 @@ from custom_components.proxmox_homelab.mqtt import (
 from lab import LabSettings
 from lab.mqtt import Bridge, Broker
 
-from ..common import async_press, async_switch, device, entity_id, has_device, state
-from .conftest import BRIDGE, MakeBridge, Wire, act, async_set_up, shows, until
+from ..common import (
+    MakeBridge,
+    async_press,
+    async_switch,
+    device,
+    entity_id,
+    has_device,
+    state,
+)
+from .conftest import BRIDGE, Wire, act, async_set_up, shows, until
 
 HUNG = "SRSP - SYS - version after 6000ms"
 FAR_AWAY = timedelta(hours=1)
